@@ -1,0 +1,1 @@
+"""Networks: a transformer over any mask, its cache, convolutions, and models over a plan."""

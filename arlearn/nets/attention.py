@@ -1,0 +1,160 @@
+"""Attention over any mask: who looks at whom is an argument, never a property of the layer."""
+
+import functools
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+
+from arlearn.nets.cache import Cache
+from arlearn.plans import Plan
+
+# None: everybody sees everybody (with a cache: everything read so far and all new positions).
+Mask = Literal["causal"] | Bool[Tensor, "q k"] | Bool[Tensor, "b q k"] | BlockMask | None
+Rotation = tuple[Float[Tensor, "*b t f"], Float[Tensor, "*b t f"]]
+
+
+def rotation(
+    positions: Int[Tensor, "*b t"] | Float[Tensor, "*b t 2"], head_width: int, axes: int
+) -> Rotation:
+    """Cosines and sines of the rotary angles (Su et al. 2021, arXiv 2104.09864).
+
+    Pair f of a head turns by position * 10000^(-f / pairs). With two axes the first half of the
+    pairs turns by the row, the second half by the column.
+
+    Returns: two tensors `… t head_width/2`.
+
+    Raises:
+        ValueError: the head is too narrow, or the positions have not one number per axis.
+    """
+    if head_width % (2 * axes):
+        raise ValueError(f"a head of width {head_width} has no pairs to turn on {axes} axes")
+    places = positions[..., None] if axes == 1 else positions
+    if places.shape[-1] != axes:
+        raise ValueError(f"rotary on {axes} axes got positions of shape {tuple(positions.shape)}")
+    pairs = head_width // 2 // axes
+    speeds = 10000.0 ** (-torch.arange(pairs, device=positions.device) / pairs)
+    angles = rearrange(places[..., None] * speeds, "... t a f -> ... t (a f)")
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Float[Tensor, "b h t d"], turn: Rotation) -> Float[Tensor, "b h t d"]:
+    """Turn each pair (x_f, x_{f + d/2}) by its angle."""
+    cos, sin = (part.to(x.dtype) for part in turn)
+    if cos.ndim == 3:  # one angle per sample: make room for the heads
+        cos, sin = cos[:, None], sin[:, None]
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+def attend(
+    q: Float[Tensor, "b h q d"],
+    k: Float[Tensor, "b h k d"],
+    v: Float[Tensor, "b h k d"],
+    mask: Mask,
+    scale: float | None = None,
+) -> Float[Tensor, "b h q d"]:
+    """softmax(q kᵀ · scale + mask) v; scale is 1/sqrt(d) unless given."""
+    if isinstance(mask, BlockMask):
+        attention = _compiled_flex() if q.is_cuda else flex_attention
+        return attention(q, k, v, block_mask=mask, scale=scale)
+    if isinstance(mask, str):
+        if q.shape[2] == k.shape[2]:
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
+        mask = causal_tail(q.shape[2], k.shape[2], q.device)
+    if mask is not None and mask.ndim == 3:
+        mask = mask[:, None]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+
+
+def causal_tail(queries: int, keys: int, device: torch.device | str) -> Bool[Tensor, "q k"]:
+    """The causal mask of the last `queries` of `keys` positions (the others are cached)."""
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+
+
+def block_mask(clean: Plan, noisy: Plan | None = None) -> BlockMask:
+    """The mask of a plan (or of two streams) as blocks that flex attention can skip on CUDA.
+
+    The same law as `Plan.mask` and `plans.two_streams`, said per pair of positions.
+    """
+    step, t = clean.step, len(clean)
+    if noisy is None:
+
+        def sees(batch, head, i, j):
+            return step[j] <= step[i]
+
+        return create_block_mask(sees, None, None, t, t, device=str(step.device))
+    steps = torch.cat([clean.step, noisy.step])
+    late = noisy.step
+
+    def sees_two(batch, head, i, j):
+        i_noisy, j_noisy = i >= t, j >= t
+        own = late[i % t]
+        among_clean = ~i_noisy & ~j_noisy & (steps[j] <= steps[i])
+        back = i_noisy & ~j_noisy & (late[j % t] < own)
+        among_noisy = i_noisy & j_noisy & (late[j % t] == own)
+        return among_clean | back | among_noisy
+
+    return create_block_mask(sees_two, None, None, 2 * t, 2 * t, device=str(step.device))
+
+
+@functools.cache
+def _compiled_flex():
+    return torch.compile(flex_attention)
+
+
+class Attention(nn.Module):
+    """Multi-head attention; over itself, or over a memory of width `memory_width`.
+
+    With `qk_norm` queries and keys have length 1 and a learned scale per head stands in for
+    1/sqrt(d) (Henry et al. 2020, arXiv 2010.04245; VAR's form, starting at 4).
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, memory_width: int | None = None, qk_norm: bool = False
+    ):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"{heads} heads do not divide width {width}")
+        self.heads, self.cross = heads, memory_width is not None
+        self.query = nn.Linear(width, width if self.cross else 3 * width, bias=False)
+        self.memory = nn.Linear(memory_width, 2 * width, bias=False) if self.cross else None
+        self.out = nn.Linear(width, width, bias=False)
+        self.log_scale = nn.Parameter(torch.full((heads, 1, 1), 4.0).log()) if qk_norm else None
+
+    def forward(
+        self,
+        x: Float[Tensor, "b t d"],
+        *,
+        mask: Mask = None,
+        turn: Rotation | None = None,
+        memory: Float[Tensor, "b m e"] | None = None,
+        cache: Cache | None = None,
+        layer: int = 0,
+    ) -> Float[Tensor, "b t d"]:
+        """Attend; a cache (never for a memory) is written at `layer` and read as a whole."""
+        q, k, v = self._project(x, memory)
+        scale = None
+        if self.log_scale is not None:
+            # capped at 100 as in VAR, so that a long training cannot make the softmax a switch
+            q = F.normalize(q, dim=-1) * self.log_scale.clamp(max=4.605).exp().to(q.dtype)
+            k, scale = F.normalize(k, dim=-1), 1.0
+        if turn is not None:
+            q, k = rotate(q, turn), rotate(k, turn)
+        if cache is not None:
+            k, v = cache.write(layer, k, v)
+        y = attend(q, k, v, mask, scale)
+        return self.out(rearrange(y, "b h t d -> b t (h d)"))
+
+    def _project(self, x: Tensor, memory: Tensor | None):
+        if not self.cross:
+            return rearrange(self.query(x), "b t (n h d) -> n b h t d", n=3, h=self.heads)
+        if memory is None:
+            raise ValueError("this attention reads a memory; pass memory=")
+        q = rearrange(self.query(x), "b t (h d) -> b h t d", h=self.heads)
+        k, v = rearrange(self.memory(memory), "b m (n h d) -> n b h m d", n=2, h=self.heads)
+        return q, k, v
