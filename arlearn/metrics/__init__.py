@@ -1,0 +1,26 @@
+"""How good samples and models are: distances, likelihoods, fits, spreads."""
+
+from arlearn.metrics.accuracy import accuracy
+from arlearn.metrics.frechet import frechet
+from arlearn.metrics.likelihood import (
+    bits,
+    bits_per_dimension,
+    bits_per_unit,
+    nats_per_unit,
+    perplexity,
+)
+from arlearn.metrics.scaling import PowerLaw, Spread, mean_spread, power_law
+
+__all__ = [
+    "PowerLaw",
+    "Spread",
+    "accuracy",
+    "bits",
+    "bits_per_dimension",
+    "bits_per_unit",
+    "frechet",
+    "mean_spread",
+    "nats_per_unit",
+    "perplexity",
+    "power_law",
+]
