@@ -17,7 +17,6 @@ from arlearn import catalog, home
 from arlearn.catalog import Paper, Part
 
 REPRODUCED, DIRECTION, NOT, SMOKE = "reproduced", "direction only", "not at this scale", "smoke"
-IN_PART = "in part"  # a row's verdict, where some of its parts are reproduced
 TIERS = ("cpu", "gpu")
 BEGAN = time.perf_counter()
 
@@ -75,7 +74,7 @@ def judge(part: Part, measured: Measured) -> str:
     """`reproduced`, `direction only` or `not at this scale`, by the part's rule.
 
     With gain = baseline - method where lower is better, else method - baseline:
-    a target is reached or not; a margin allows gain >= -margin |baseline|; everything else needs
+    a target is reached or not; a margin allows gain >= -margin |baseline|; all else needs
     gain > noise, and `reproduced` also improvement >= factor, if there is one.
 
     Raises:
@@ -90,7 +89,8 @@ def judge(part: Part, measured: Measured) -> str:
         raise ValueError(f"part {part.name} is a comparison; give Measured(…, baseline=…)")
     gain = sign * (measured.method - measured.baseline)
     if part.margin is not None:
-        return REPRODUCED if gain >= -part.margin * abs(measured.baseline) else NOT
+        allowed = part.margin * abs(measured.baseline) * (1 + 1e-9)  # 0.95 of 1.0 is 5% worse
+        return REPRODUCED if gain >= -allowed else NOT
     if gain <= measured.noise:
         return NOT
     enough = part.factor is None or (improvement(part, measured) or 0) >= part.factor
@@ -103,7 +103,7 @@ def overall(verdicts: list[str]) -> str:
         return SMOKE
     if all(verdict == REPRODUCED for verdict in verdicts):
         return REPRODUCED
-    return IN_PART if REPRODUCED in verdicts else NOT
+    return "in part" if REPRODUCED in verdicts else NOT
 
 
 def claim(
