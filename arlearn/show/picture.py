@@ -91,16 +91,10 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         width, height = size(self.png)
-        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        return {
-            "text/html": (
-                '<figure class="arlearn-picture" style="margin:0.6em 0">'
-                f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}"'
-                f' style="max-width:100%;height:auto;border-radius:6px" src="{data_url(self.png)}">'
-                f"{caption}</figure>"
-            ),
-            "text/plain": repr(self),
-        }
+        image = image_tag(self.png, self.alt, f'width="{width}" height="{height}"')
+        begin = '<figure class="arlearn-picture" style="margin:0.6em 0;text-align:left">'
+        page = f"{begin}{image}{captioned(self.caption)}</figure>"
+        return {"text/html": page, "text/plain": repr(self)}
 
 
 @contextmanager
@@ -182,9 +176,22 @@ def size(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
-def data_url(png: bytes) -> str:
-    """The file as a `data:` address, so that a page needs no other file."""
-    return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
+def image_tag(png: bytes, alt: str, attributes: str, style: str = "") -> str:
+    """The file within an HTML image, so that a page needs no other file.
+
+    The class and the padding undo what the book's dark theme does to pictures: it greys them.
+    """
+    return (
+        f'<img class="dark-light" alt="{html.escape(alt)}" {attributes} style="max-width:100%;'
+        f'height:auto;padding:0;border-radius:6px;{style}"'
+        f' src="data:image/png;base64,{b64encode(png).decode("ascii")}">'
+    )
+
+
+def captioned(words: str) -> str:
+    """A caption below a picture, in the colour of the text around it; nothing for no words."""
+    style = "color:inherit;font-weight:inherit;text-align:left"
+    return f'<figcaption style="{style}">{html.escape(words)}</figcaption>' if words else ""
 
 
 def listed(names: Sequence[str], width: int = 160) -> str:

@@ -11,21 +11,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from arlearn.show.picture import Picture, data_url, decode, encode, pixels, size
+from arlearn.show.picture import Picture, captioned, decode, encode, image_tag, pixels, size
 from arlearn.show.pictures import moments, nfe, trace_shots
 from arlearn.show.sheet import lines, sheet
 from arlearn.trace import Trace
 
-# Without its script (GitHub, a notebook not trusted yet) the frames that are not hidden stand side
-# by side as a filmstrip; the script turns the same frames into the player.
+# Without its script (GitHub, a notebook not trusted yet) the frames that are not hidden stand below
+# each other; the script turns the same frames into the player. They are hidden by inline style, as
+# JupyterLab takes `hidden` and <style> out of notebooks it does not trust.
 PAGE = Template("""\
-<div class="arlearn-scrub" data-scrub="$key" data-lm-suppress-shortcuts="true" role="group"
- aria-label="$label" style="margin:0.6em 0">
+<div class="arlearn-scrub" data-scrub="$key" role="group" aria-label="$label"
+ style="margin:0.6em 0">
 <style>
 .arlearn-scrub{color:inherit;max-width:100%}
-.arlearn-scrub [hidden]{display:none!important}
 .arlearn-scrub .frames{display:flex;flex-wrap:wrap;gap:.6em}
-.arlearn-scrub .frames figure{margin:0;max-width:100%}
+.arlearn-scrub .frames figure{margin:0;max-width:100%;text-align:left}
 .arlearn-scrub .bar{display:flex;gap:.4em;align-items:center;max-width:32em;margin-top:.4em}
 .arlearn-scrub .bar input{flex:1;min-width:4em;accent-color:currentColor}
 .arlearn-scrub .bar button{font:inherit;color:inherit;background:transparent;cursor:pointer;
@@ -35,11 +35,11 @@ PAGE = Template("""\
 <div class="frames">
 $frames
 </div>
-<div class="bar" hidden>
-<button type="button" class="play" aria-label="play">▶</button>
-<button type="button" class="back" aria-label="one step back">‹</button>
-<input type="range" min="0" max="$last" step="1" value="$last" aria-label="$label: step">
-<button type="button" class="next" aria-label="one step forward">›</button>
+<div class="bar" style="display:none">
+<button type="button" $keys class="play" aria-label="play">▶</button>
+<button type="button" $keys class="back" aria-label="one step back">‹</button>
+<input type="range" $keys min="0" max="$last" value="$last" aria-label="$label: step">
+<button type="button" $keys class="next" aria-label="one step forward">›</button>
 </div>
 $caption
 <script>
@@ -49,7 +49,7 @@ for (const box of document.querySelectorAll('[data-scrub="$key"]:not([data-ready
   const slider = box.querySelector("input"), play = box.querySelector(".play");
   let timer = null;
   const show = (i) => {
-    frames.forEach((frame, j) => { frame.hidden = i !== j; });
+    frames.forEach((frame, j) => { frame.style.display = i === j ? "" : "none"; });
     slider.value = i;
     slider.setAttribute("aria-valuetext", frames[i].querySelector("figcaption").textContent);
   };
@@ -73,12 +73,14 @@ for (const box of document.querySelectorAll('[data-scrub="$key"]:not([data-ready
   box.querySelector(".back").addEventListener("click", () => { stop(); move(-1); });
   box.querySelector(".next").addEventListener("click", () => { stop(); move(1); });
   slider.addEventListener("input", () => { stop(); show(+slider.value); });
-  box.querySelector(".bar").hidden = false;
+  // on a click, JupyterLab gives the focus to the cell
+  slider.addEventListener("click", () => { setTimeout(() => slider.focus()); });
+  box.querySelector(".bar").style.display = "";
   show($last);
 }
 </script>
 </div>""")
-STRIP = 8  # frames a filmstrip shows
+STILL, STRIP = 4, 8  # frames that show where no script runs, and in the filmstrip
 COLOURS = 256  # of a frame; keeps 33 frames of eight 32-pixel pictures under 150 KB
 
 
@@ -112,7 +114,7 @@ class Player:
         # page differ unless they are the same
         told = "".join([*self.captions, self.label, self.caption]).encode()
         key = hashlib.sha256(b"".join(self.frames) + told).hexdigest()[:12]
-        shown = moments(None, 0, len(self.frames) - 1, STRIP)
+        shown = moments(None, 0, len(self.frames) - 1, STILL)
         return PAGE.substitute(
             key=key,
             label=html.escape(self.label),
@@ -120,18 +122,16 @@ class Player:
             last=len(self.frames) - 1,
             caption=f"<p>{html.escape(self.caption)}</p>" if self.caption else "",
             pause=round(self.seconds * 1000),
+            keys='data-lm-suppress-shortcuts="true"',  # or JupyterLab takes the arrow keys
         )
 
     def _figure(self, i: int, shown: bool) -> str:
-        width, _ = size(self.frames[i])
-        sharp = ";image-rendering:pixelated" if width < self.width else ""
-        words = html.escape(self.captions[i])
-        return (
-            f"<figure{'' if shown else ' hidden'}>"
-            f'<img alt="{html.escape(self.label)}: {words}" width="{self.width}"'
-            f' style="max-width:100%;height:auto;border-radius:4px{sharp}"'
-            f' src="{data_url(self.frames[i])}"><figcaption>{words}</figcaption></figure>'
-        )
+        frame, words = self.frames[i], self.captions[i]
+        sharp = "image-rendering:pixelated;" * (size(frame)[0] < self.width)
+        style = f"{sharp}outline:1px solid #8886"
+        image = image_tag(frame, f"{self.label}: {words}", f'width="{self.width}"', style)
+        hidden = "" if shown else ' style="display:none"'
+        return f"<figure{hidden}>{image}{captioned(words)}</figure>"
 
     def strip(self) -> Picture:
         """Up to 8 of the frames as one picture, for pages and printers without a script."""
@@ -213,7 +213,7 @@ def _count(trace: Trace, step: int) -> str:
     calls, units = nfe(trace, step), _standing(trace, step)
     return (
         f"step {step} of {trace.n_steps}: {calls} network evaluation{'s' * (calls != 1)}, "
-        f"{units:g} units, {units / max(calls, 1):.3g} units per evaluation"
+        f"{units:g} unit{'s' * (units != 1)}, {units / max(calls, 1):.3g} per evaluation"
     )
 
 
