@@ -12,9 +12,9 @@ class PlanModel(nn.Module):
     """A backbone and a head over a plan.
 
     A subclass defines `inputs(units, s, cond)`: what the positions of step s are fed, from units
-    of earlier steps and the condition alone. Teacher forcing is the concatenation over all steps under `plan.mask()`;
-    sampling is one loop over `plan.groups()` with a cache (`decode.generate`). Both see the same
-    numbers because both call `inputs`.
+    of earlier steps and the condition alone. Teacher forcing is the concatenation over all steps
+    under `plan.mask()`; sampling is one loop over `plan.groups()` with a cache
+    (`decode.generate`). Both see the same numbers because both call `inputs`.
 
     Args:
         plan: the order of generation of the units.
@@ -62,9 +62,7 @@ class PlanModel(nn.Module):
         """What the n positions of step s are fed; may read units of steps before s only."""
         raise NotImplementedError(f"{type(self).__name__} must say what a step is fed")
 
-    def sequence(
-        self, units: Tensor, cond: Float[Tensor, "b e"] | None
-    ) -> Float[Tensor, "b t d"]:
+    def sequence(self, units: Tensor, cond: Float[Tensor, "b e"] | None) -> Float[Tensor, "b t d"]:
         """The inputs of all steps, in the order of generation (teacher forcing)."""
         steps = range(self.plan.n_steps)
         return torch.cat([self.inputs(units, s, cond) for s in steps], dim=1)

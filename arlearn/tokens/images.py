@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from arlearn.tokens.latents import Autoencoder, KLAutoencoder, images_of, to_grid, to_units
+from arlearn.tokens.latents import Autoencoder, KLAutoencoder, to_grid, to_units
 from arlearn.tokens.multiscale import MultiScaleQuantizer
 
 __all__ = ["Autoencoder", "ImageTokenizer", "KLAutoencoder", "MultiScaleTokenizer"]
@@ -78,9 +78,8 @@ class ImageTokenizer(nn.Module):
         """
         return self.quantizer.lookup(units)
 
-    def loss(self, batch: Tensor | tuple[Tensor, ...]) -> Float[Tensor, ""]:
-        """Reconstruction and quantizer loss of images (or of a batch that begins with images)."""
-        images = images_of(batch)
+    def loss(self, images: Float[Tensor, "b ch h w"]) -> Float[Tensor, ""]:
+        """Reconstruction and quantizer loss."""
         quantized = self.quantizer(to_units(self.encoder(images), self.side))
         decoded = self.decoder(to_grid(quantized.vectors, self.side))
         return quantized.loss + reconstruction(decoded, images, self.features, self.perceptual)
@@ -153,9 +152,8 @@ class MultiScaleTokenizer(nn.Module):
         """
         return self.quantizer.codebook.lookup(units)
 
-    def loss(self, batch: Tensor | tuple[Tensor, ...]) -> Float[Tensor, ""]:
-        """Reconstruction and quantizer loss of images (or of a batch that begins with images)."""
-        images = images_of(batch)
+    def loss(self, images: Float[Tensor, "b ch h w"]) -> Float[Tensor, ""]:
+        """Reconstruction and quantizer loss."""
         quantized = self.quantizer(self.encoder(images))
         decoded = self.decoder(quantized.fhat)
         return quantized.loss + reconstruction(decoded, images, self.features, self.perceptual)

@@ -46,9 +46,8 @@ class Autoencoder(nn.Module):
         """Pictures with values 0..1 from normalised units."""
         return self.decoder(to_grid(units * self.deviation + self.mean, self.side)).clamp(0, 1)
 
-    def loss(self, batch: Tensor | tuple[Tensor, ...]) -> Float[Tensor, ""]:
-        """Reconstruction of images (or of a batch that begins with images)."""
-        images = images_of(batch)
+    def loss(self, images: Float[Tensor, "b ch h w"]) -> Float[Tensor, ""]:
+        """Reconstruction."""
         return F.mse_loss(self.decoder(to_grid(self.latents(images), self.side)), images)
 
     @torch.no_grad()
@@ -116,9 +115,8 @@ class KLAutoencoder(Autoencoder):
         """The means, not normalised."""
         return self.posterior(images)[0]
 
-    def loss(self, batch: Tensor | tuple[Tensor, ...]) -> Float[Tensor, ""]:
+    def loss(self, images: Float[Tensor, "b ch h w"]) -> Float[Tensor, ""]:
         """Reconstruction from a noisy latent, plus the weighted KL."""
-        images = images_of(batch)
         mean, log_variance = self.posterior(images)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         decoded = self.decoder(to_grid(z, self.side))
@@ -158,8 +156,3 @@ def to_grid(units: Float[Tensor, "b t c"], side: int) -> Float[Tensor, "b c h h"
             f"a {side} x {side} grid has {side * side} units, but {units.shape[1]} are given"
         )
     return units.transpose(1, 2).unflatten(2, (side, side)).contiguous()
-
-
-def images_of(batch: Tensor | tuple[Tensor, ...]) -> Tensor:
-    """The images of a batch: itself, or its first tensor (labels beside them are ignored)."""
-    return batch if isinstance(batch, Tensor) else batch[0]

@@ -1,4 +1,4 @@
-"""The transformer: masks by perturbing the future, cached = uncached, conditions, rotary positions."""
+"""The transformer: masks by perturbing the future, cached = uncached, conditions, positions."""
 
 import pytest
 import torch

@@ -162,7 +162,7 @@ def test_two_ranks_keep_one_codebook(tmp_path):
         )
         for rank in (0, 1)
     ]
-    said = [process.communicate(timeout=120) for process in ranks]
+    said = [process.communicate(timeout=300) for process in ranks]
     assert [process.returncode for process in ranks] == [0, 0], said
     first, second = (out.strip().splitlines()[-1] for out, _ in said)
     assert first == second

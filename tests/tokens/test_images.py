@@ -93,12 +93,6 @@ def test_encoding_learns_nothing_even_in_training(make):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_a_batch_may_carry_labels(make):
-    model, images = make().eval(), pictures()
-    assert torch.equal(model.loss(images), model.loss((images, torch.arange(4))))
-
-
-@pytest.mark.parametrize("make", MAKERS)
 def test_the_perceptual_term_is_added_and_its_network_is_not_owned(make):
     classifier = Classifier(3, 4, 8, side=16).requires_grad_(False)
     images = pictures()
