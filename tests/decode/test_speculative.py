@@ -125,6 +125,14 @@ def test_disjoint_laws_accept_nothing_and_answer_from_p():
     assert verdict.n_accepted == 0 and verdict.next_token in (2, 3)
 
 
+def test_a_refusal_with_nothing_left_to_draw_from_falls_back_to_the_target():
+    """What rounding may do once in 1e7 draws, exaggerated: p below q everywhere."""
+    q = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
+    p = torch.tensor([[0.0, 1e-6, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]])
+    verdict = accept(torch.tensor([1]), q, p, seeded(0))
+    assert verdict.n_accepted == 0 and verdict.next_token == 1
+
+
 def test_greedy_is_the_one_hot_case():
     best, draft = torch.tensor([2, 1, 3, 0]), torch.tensor([2, 1, 0])
     one_hot = torch.nn.functional.one_hot

@@ -116,6 +116,18 @@ def test_a_step_costs_one_evaluation_and_sees_only_what_is_shown():
         assert torch.equal(before, torch.where(step.kept, step.units, 6))
 
 
+def test_a_shown_unit_keeps_the_confidence_it_was_drawn_with():
+    start = torch.full((4, 10), 6)
+    start[:, 3] = 2
+    _, trace = unmask(noisy_network, start, mask=6, n_steps=5, generator=seeded(8))
+    shown, before = start != 6, torch.ones(4, 10)
+    for step in trace.steps:
+        units_then = torch.where(shown, step.units, 6)
+        p = noisy_network(units_then).softmax(-1).gather(-1, step.units[..., None])[..., 0]
+        assert torch.allclose(step.confidence, torch.where(shown, before, p))
+        shown, before = step.kept, step.confidence
+
+
 @pytest.mark.parametrize("remask", [None, "last", "max"])
 def test_one_step_is_one_parallel_draw(remask):
     start = torch.full((4, 8), 6)

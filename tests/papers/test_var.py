@@ -73,9 +73,7 @@ def test_cached_scales_equal_the_masked_forward(model, units):
 
 
 def test_guidance_ramps_from_nothing_to_its_full_strength(model):
-    session = Session(
-        model, torch.tensor([0]), 1, law=Law(guidance=1.5, ramp=True), generator=None
-    )
+    session = Session(model, torch.tensor([0]), 1, law=Law(guidance=1.5, ramp=True), generator=None)
     assert [session.strength(s) for s in range(3)] == [0.0, 0.75, 1.5]
 
 
