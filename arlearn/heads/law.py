@@ -72,9 +72,15 @@ class Law:
 
 
 def guided(conditional: Tensor, unconditional: Tensor | None, strength: float) -> Tensor:
-    """(1 + g) * conditional - g * unconditional (Ho & Salimans 2022, arXiv 2207.12598)."""
-    if unconditional is None or strength == 0:
+    """(1 + g) * conditional - g * unconditional (Ho & Salimans 2022, arXiv 2207.12598).
+
+    Raises:
+        ValueError: guidance is asked for and there is nothing to guide away from.
+    """
+    if strength == 0:
         return conditional
+    if unconditional is None:
+        raise ValueError(f"guidance {strength} needs the unconditional branch too; pass it, or 0")
     return (1 + strength) * conditional - strength * unconditional
 
 

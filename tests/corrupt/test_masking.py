@@ -246,7 +246,5 @@ def test_bad_arguments_are_refused():
         process.reverse(model, EVERY, 0.2, 0.5)
     with pytest.raises(ValueError, match=r"2\^13 evaluations"):
         process.bound(model, torch.zeros(1, 13, dtype=torch.long), draws=None)
-    with pytest.raises(ValueError, match="weight='even' is unknown; choose one of likelihood"):
-        Absorbing.loss.__wrapped__(process, model, EVERY, weight="even")
     with pytest.raises(ValueError, match="at least 1 draw"):
         process.bound(model, EVERY, draws=0)

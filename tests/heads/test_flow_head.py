@@ -17,26 +17,26 @@ def trained():
     """State (1, 0): one of two points, evenly; state (0, 1): the second point alone."""
     torch.manual_seed(0)
     head, generator = FlowHead(2, 2, 32, 2, steps=25), seeded(1)
-    optimizer = torch.optim.Adam(head.parameters(), lr=4e-3)
-    h = torch.eye(2).repeat_interleave(192, 0)
-    for step in range(300):
-        which = torch.randint(2, (192,), generator=generator)
-        target = torch.cat([POINTS[which], POINTS[1].expand(192, 2)])
+    optimizer = torch.optim.Adam(head.parameters(), lr=6e-3)
+    h = torch.eye(2).repeat_interleave(128, 0)
+    for step in range(200):
+        which = torch.randint(2, (128,), generator=generator)
+        target = torch.cat([POINTS[which], POINTS[1].expand(128, 2)])
         loss = head.loss(h, target, generator=generator).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        optimizer.param_groups[0]["lr"] = 4e-3 * (1 - step / 300)
+        optimizer.param_groups[0]["lr"] = 6e-3 * (1 - step / 200)
     return head.eval()
 
 
 def test_it_draws_a_two_point_law(trained):
-    """Mass 0.5 ± 0.05 (2000 draws: 4.5 deviations), nine in ten draws within 0.2 of a point."""
+    """Mass 0.5 ± 0.06 (2000 draws alone: 0.011), nine in ten draws within 0.2 of a point."""
     h = torch.tensor([1.0, 0.0]).expand(2000, 2)
     units, log_p = trained.sample(h, generator=seeded(2))
     assert log_p is None and units.shape == (2000, 2)
     distance, nearest = torch.cdist(units, POINTS).min(1)
-    assert abs(nearest.float().mean() - 0.5) < 0.05
+    assert abs(nearest.float().mean() - 0.5) < 0.06
     assert (distance < 0.2).float().mean() > 0.9
     for i in range(2):
         assert (units[nearest == i].mean(0) - POINTS[i]).abs().max() < 0.1

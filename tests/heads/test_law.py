@@ -125,3 +125,9 @@ def test_bad_laws_are_refused(fields, words):
 def test_top_k_above_the_vocabulary_is_refused():
     with pytest.raises(ValueError, match="top_k 8 exceeds the vocabulary of 7"):
         Law(top_k=8).filter(laws())
+
+
+def test_guidance_away_from_nothing_is_refused():
+    with pytest.raises(ValueError, match="needs the unconditional branch"):
+        guided(torch.zeros(3), None, 1.0)
+    assert torch.equal(guided(torch.ones(3), None, 0.0), torch.ones(3))

@@ -35,6 +35,14 @@ def test_it_reads_unit_time_and_state():
         assert (out - other).abs().max() > 1e-3
 
 
+def test_every_block_reads_the_condition():
+    """With the last modulation cut, only the blocks can tell two states apart."""
+    net = awake(ModulatedMLP(5, 4, 8, 1))
+    torch.nn.init.zeros_(net.modulation.weight)
+    z, t, h = torch.randn(1, 4), torch.rand(1), torch.randn(1, 5)
+    assert (net(z, t, h) - net(z, t, h + 1)).abs().max() > 1e-3
+
+
 def test_one_state_serves_many_draws():
     net = awake(ModulatedMLP(5, 4, 8, 2))
     z, t, h = torch.randn(3, 2, 4), torch.rand(3, 2), torch.randn(2, 5)
