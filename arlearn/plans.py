@@ -1,5 +1,6 @@
 """The order of generation: which positions are predicted together, and what each may look at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,16 +78,16 @@ def blocks(t: int, size: int) -> Plan:
     return Plan(torch.arange(t) // size)
 
 
-def windows(sizes: list[int]) -> Plan:
+def windows(sizes: Sequence[int]) -> Plan:
     """Neighbours in runs of the given sizes: `[1, 3, 4]` draws 1, then 3, then 4 positions."""
-    if not sizes or min(sizes) < 1:
+    if not len(sizes) or min(sizes) < 1:
         raise ValueError(f"window sizes must be a list of positive integers, not {sizes}")
-    return Plan(torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)))
+    return Plan(torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(list(sizes))))
 
 
-def scales(sides: list[int]) -> Plan:
+def scales(sides: Sequence[int]) -> Plan:
     """Whole pictures from coarse to fine (VAR): scale k has `sides[k]`² positions, one step."""
-    if not sides or min(sides) < 1 or sorted(set(sides)) != list(sides):
+    if not len(sides) or min(sides) < 1 or sorted(set(sides)) != list(sides):
         raise ValueError(f"scale sides must grow, like [1, 2, 4, 8]; got {list(sides)}")
     return windows([side * side for side in sides])
 

@@ -65,7 +65,9 @@ class Trace:
         return self.steps[-1].seconds if self.steps else 0.0
 
     def units_after(self, step: int, empty: int | float = -1) -> Tensor:
-        """All units as they stood after `step` steps (0: nothing yet), `empty` where none was.
+        """All units as they stood after `step` steps (0: nothing yet).
+
+        `empty` stands where nothing was drawn, and where what was drawn was not kept.
 
         Raises:
             IndexError: the trace has fewer steps.
@@ -75,7 +77,11 @@ class Trace:
         first = self.steps[0].units
         units = first.new_full((len(first), self.length, *first.shape[2:]), empty)
         for done in self.steps[:step]:
-            units[:, done.positions] = done.units
+            drawn = done.units
+            if done.kept is not None:
+                kept = done.kept.view(*done.kept.shape, *[1] * (drawn.ndim - 2))
+                drawn = drawn.masked_fill(~kept, empty)
+            units[:, done.positions] = drawn
         return units
 
 

@@ -91,3 +91,10 @@ def test_tensors_are_kept_on_the_cpu_without_a_graph():
 def test_a_step_that_does_not_fit_itself_is_refused(words):
     with pytest.raises(jaxtyping.TypeCheckError):
         Trace(4).record(torch.tensor([0, 1]), torch.zeros(2, 2, dtype=torch.long), 1, **words)
+
+
+def test_what_was_not_kept_does_not_stand():
+    trace = Trace(3)
+    drawn, kept = torch.tensor([[5, 6, 7]]), torch.tensor([[True, False, True]])
+    trace.record(torch.arange(3), drawn, 1, kept=kept)
+    assert trace.units_after(1).tolist() == [[5, -1, 7]]

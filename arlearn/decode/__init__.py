@@ -1,7 +1,26 @@
 """Samplers: one loop over any plan, parallel unmasking, exact speculation."""
 
 from arlearn.decode.generate import Session, generate
-from arlearn.decode.speculative import accept, accept_ratio, speculative
+from arlearn.decode.speculative import (
+    CachedModel,
+    Verdict,
+    accept,
+    accept_ratio,
+    expected_tokens,
+    speculative,
+    tally,
+)
 from arlearn.decode.unmask import unmask
 
-__all__ = ["Session", "accept", "accept_ratio", "generate", "speculative", "unmask"]
+__all__ = [
+    "CachedModel",
+    "Session",
+    "Verdict",
+    "accept",
+    "accept_ratio",
+    "expected_tokens",
+    "generate",
+    "speculative",
+    "tally",
+    "unmask",
+]

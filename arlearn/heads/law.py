@@ -89,6 +89,6 @@ def draw(
 ) -> tuple[Tensor, Tensor]:
     """One index per row of logits, and its log-probability."""
     log_p = logits.float().log_softmax(-1)
-    index = torch.multinomial(log_p.exp().flatten(0, -2), 1, generator=generator)
+    index = torch.multinomial(log_p.exp().view(-1, logits.shape[-1]), 1, generator=generator)
     index = index.view(logits.shape[:-1])
     return index, log_p.gather(-1, index[..., None])[..., 0]

@@ -81,25 +81,21 @@ def block_mask(clean: Plan, noisy: Plan | None = None) -> BlockMask:
 
     The same law as `Plan.mask` and `plans.two_streams`, said per pair of positions.
     """
-    step, t = clean.step, len(clean)
+    step, t, device = clean.step, len(clean), str(clean.step.device)
     if noisy is None:
-
-        def sees(batch, head, i, j):
-            return step[j] <= step[i]
-
-        return create_block_mask(sees, None, None, t, t, device=str(step.device))
-    steps = torch.cat([clean.step, noisy.step])
-    late = noisy.step
-
-    def sees_two(batch, head, i, j):
-        i_noisy, j_noisy = i >= t, j >= t
-        own = late[i % t]
-        among_clean = ~i_noisy & ~j_noisy & (steps[j] <= steps[i])
-        back = i_noisy & ~j_noisy & (late[j % t] < own)
-        among_noisy = i_noisy & j_noisy & (late[j % t] == own)
-        return among_clean | back | among_noisy
-
-    return create_block_mask(sees_two, None, None, 2 * t, 2 * t, device=str(step.device))
+        return create_block_mask(
+            lambda batch, head, i, j: step[j] <= step[i], None, None, t, t, device=device
+        )
+    late, both = noisy.step, torch.cat([clean.step, noisy.step])
+    return create_block_mask(
+        lambda batch, head, i, j: (
+            ((i < t) & (j < t) & (both[j] <= both[i]))
+            | ((i >= t) & (j < t) & (late[j % t] < late[i % t]))
+            | ((i >= t) & (j >= t) & (late[j % t] == late[i % t]))
+        ),
+        *(None, None, 2 * t, 2 * t),
+        device=device,
+    )
 
 
 @functools.cache

@@ -197,7 +197,7 @@ class Transformer(nn.Module):
         return x * (1 + scale) + shift
 
 
-def grid(side: int, *, stretch: float = 1.0) -> Float[Tensor, "side*side 2"]:
+def grid(side: int, *, stretch: float = 1.0) -> Float[Tensor, "cells 2"]:
     """Row and column of each cell of a square grid, row by row, times `stretch`.
 
     A coarse scale laid over a finer grid takes stretch = fine side / coarse side; its cells then

@@ -41,7 +41,7 @@ class VAR(PlanModel):
         heads: int | None = None,
     ):
         backbone = Transformer(width, depth, heads, cond_width=width, rotary=0, qk_norm=True)
-        plan = scales(list(quantizer.sides))
+        plan = scales(quantizer.sides)
         super().__init__(plan, backbone, Categorical(width, quantizer.size), classes=classes)
         self.quantizer = quantizer.requires_grad_(False)
         self.sides = tuple(quantizer.sides)

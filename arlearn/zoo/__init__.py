@@ -126,12 +126,13 @@ def train(name: str, folder: Path | None = None, *, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=_gpus()):
         torch.manual_seed(seed)
         model = made.build().to(home.device())
-        learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        trained = {"seed": seed, "parameters": _learned(model)}
         if folder is None:  # too large a file is known before it is trained
             encoded(name, stored(model, made.exact))
         history = made.train(model, seed)
     if history.interrupted:
         raise ValueError(f"the training of {name} was interrupted; nothing was saved")
+    trained |= {"steps": history.steps, "seconds": round(history.seconds, 1), "device": machine()}
     tensors = stored(model, made.exact)
     model.load_state_dict(tensors)
     value = _measured(made, model)
@@ -140,8 +141,8 @@ def train(name: str, folder: Path | None = None, *, seed: int = 0) -> Path:
             f"{name} was trained to {made.metric} {value:.4g}, its bound is {made.bound}; "
             "nothing was saved: train longer, on another seed, or look at the recipe"
         )
-    data = safetensors.torch.save(tensors)
     weights, record = _files(name, folder or home.PACKAGE / "weights")
+    data = safetensors.torch.save(tensors)
     with home.replacing(weights) as scratch:
         scratch.write_bytes(data)
     told = Provenance(
@@ -151,13 +152,7 @@ def train(name: str, folder: Path | None = None, *, seed: int = 0) -> Path:
         sha256=hashlib.sha256(data).hexdigest(),
         metric={"name": made.metric, "value": value, "bound": made.bound},
         data=made.data,
-        training={
-            "seed": seed,
-            "parameters": learned,
-            "steps": history.steps,
-            "seconds": round(history.seconds, 1),
-            "device": machine(),
-        },
+        training=trained,
         versions=versions(),
     )
     home.write_json(record, asdict(told))
@@ -205,6 +200,10 @@ def _measured(made: Entry, model: nn.Module) -> float:
     with torch.random.fork_rng(devices=_gpus()):
         torch.manual_seed(0)
         return float(made.measure(model.eval()))
+
+
+def _learned(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def _gpus() -> list[int]:

@@ -141,6 +141,20 @@ def test_one_step_is_one_parallel_draw(remask):
     assert trace.n_steps == 1
 
 
+def test_noise_frees_the_order_from_the_scores():
+    """Without noise a sure law shows the same half first in all samples; with much, any half."""
+    start, sure = torch.full((400, 8), 6), Law(temperature=0.0)
+
+    def first_half(noise):
+        _, trace = unmask(
+            noisy_network, start, mask=6, n_steps=2, noise=noise, law=sure, generator=seeded(0)
+        )
+        return trace.steps[0].kept.float().mean(0)
+
+    assert set(first_half(0.0).tolist()) == {0.0, 1.0}
+    assert torch.allclose(first_half(1e3), torch.tensor(0.5), atol=4 * 0.5 / 400**0.5)
+
+
 def test_the_same_seed_gives_the_same_units():
     def sample(seed):
         start = torch.full((4, 12), 6)
