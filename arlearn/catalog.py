@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from arlearn import home
 
-_FILE = tomllib.loads((home.PACKAGE / "catalog.toml").read_text(encoding="utf-8"))
+_FILE = tomllib.loads((Path(__file__).with_name("catalog.toml")).read_text(encoding="utf-8"))
 # Rows and columns of the periodic table, and the folders of chapters/, each with what it means.
 PLANS: dict[str, str] = _FILE["plans"]
 HEADS: dict[str, str] = _FILE["heads"]

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,11 @@ def run_as_recorded(monkeypatch, failing=()):
         if py.stem in failing:
             raise runner.ChapterFailed(f"the kernel of {py.name} died in 'Train': killed", "line 1")
         result = runner.results(save) / tier / f"{runner.slug(py)}.json"
-        part = {"name": "passes", "paper": "20x", "method": 4.0, "baseline": 64.0, "ratio": 16.0}
-        rule = {"target": None, "margin": None, "spread": None, "verdict": "reproduced"}
-        row = {"slug": runner.slug(py), "tier": tier, "verdict": "in part", "parts": [part | rule]}
+        part = catalog.Part("passes", "network evaluations", "20x", "passes", "lower", factor=8.0)
+        here = {"method": 4.0, "baseline": 64.0, "spread": None, "ratio": 16.0, "note": ""}
+        part = asdict(part) | here | {"verdict": "reproduced", "reason": ""}
+        row = {"slug": runner.slug(py), "tier": tier, "verdict": "in part", "parts": [part]}
+        row |= {"equal": "steps", "seeds": [0], "device": "CPU", "seconds": 41.5}
         home.write_json(result, row | {"source_sha256": runner.source_sha256(py)})
         return runner.Run(py, tier, 41.5, 812, result, None)
 
@@ -99,7 +102,7 @@ def test_run_says_what_was_measured(invoke, repository, monkeypatch):
     status, text = invoke("run", "toy", "--tier", "cpu")
     assert status == 0 and "18_toy.py: 42 s, 812 MB at most" in text
     assert "toy: in part" in text
-    assert re.search(r"passes +20x +4 +64 +16x +● reproduced", text)
+    assert "4 against 64 passes (16x better, 8x expected); paper: 20x" in text
     assert "18_toy.ipynb" in text and not (repository / "book").exists()
 
 

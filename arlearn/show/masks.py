@@ -12,6 +12,7 @@ from arlearn.show.picture import COLOURS, EMPTY, INK, PALETTE, PAPER, Picture, c
 
 MANY = 256  # cells; beyond, they are too small for numbers and the file too large
 
+
 def mask(
     seen: Plan | Bool[Tensor, "q k"],
     *,

@@ -21,7 +21,7 @@ DPI = 96  # one pixel of the file is one CSS pixel, so pixel art stays sharp
 PAPER, INK, FAINT, EMPTY = "#fbfaf7", "#24292f", "#6b7280", "#e4e2dc"
 # Okabe & Ito's colours, told apart by colour-blind eyes; the palest (yellow) is left out
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#24292f")
-PALETTE = 128  # colours of a plot's PNG; text and lines look the same as with all of them
+PALETTE = 48  # colours of a plot's PNG; text and lines look the same as with all of them
 STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": FAINT,

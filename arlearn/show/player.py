@@ -81,7 +81,7 @@ for (const box of document.querySelectorAll('[data-scrub="$key"]:not([data-ready
 </script>
 </div>""")
 STILL, STRIP = 4, 8  # frames that show where no script runs, and in the filmstrip
-COLOURS = 256  # of a frame; keeps 33 frames of eight 32-pixel pictures under 150 KB
+COLOURS = 128  # of a frame; keeps 33 frames of eight 32-pixel pictures under 150 KB
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +134,8 @@ class Player:
         return f"<figure{hidden}>{image}{captioned(words)}</figure>"
 
     def strip(self) -> Picture:
-        """Up to 8 of the frames as one picture, for pages and printers without a script."""
-        at = moments(None, 0, len(self.frames) - 1, STRIP)
+        """Up to 4 of the frames as one picture, for pages and printers without HTML."""
+        at = moments(None, 0, len(self.frames) - 1, 4)
         tiles = [_thinned(decode(self.frames[i]), 160) for i in at]
         page = lines(tiles, 4, captions=[str(i) for i in at])
         scale = max(1, 160 // tiles[0].shape[1])
@@ -164,9 +164,7 @@ def scrub(
     Raises:
         ValueError: no frame, not one caption per frame, or an empty label (screen readers say it).
     """
-    files = [
-        frame.png if isinstance(frame, Picture) else encode(pixels(frame)) for frame in frames
-    ]
+    files = [frame.png if isinstance(frame, Picture) else encode(pixels(frame)) for frame in frames]
     if not files or len(captions) != len(files):
         raise ValueError(f"{len(captions)} captions for {len(files)} frames; give one for each")
     if not label.strip():

@@ -91,7 +91,7 @@ def bars(
         axes.set_xticks(place, names)
         axes.margins(y=0.12)
         if len(series) > 1:
-            axes.legend()
+            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(series))
     told = "; ".join(
         f"{method} " * bool(method)
         + ", ".join(f"{name} {value:.3g}" for name, value in zip(names, given, strict=True))
