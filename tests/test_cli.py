@@ -128,6 +128,16 @@ def test_run_that_fails_shows_the_cell(invoke, repository, monkeypatch):
     ]  # fmt: skip
 
 
+def test_ctrl_c_is_said(invoke, repository, monkeypatch):
+    chapter(repository, "18_toy")
+
+    def interrupted(*_, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_chapter", interrupted)
+    assert invoke("run", "toy") == (130, "stopped; what was running is not saved\n")
+
+
 def test_claims_go_on_after_a_failure_and_skip_what_is_unchanged(invoke, repository, monkeypatch):
     for name in ("01_a", "02_b", "03_c"):
         chapter(repository, name)
