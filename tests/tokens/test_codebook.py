@@ -145,7 +145,9 @@ z = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
 for _ in range(3):
     part = z[rank::2]
     book.observe(part, book.nearest(part))
-print(",".join(str(x) for x in [*book.codes.flatten().tolist(), *book.counts.tolist()]))
+print(",".join(str(x) for x in [*book.codes.flatten().tolist(), *book.counts.tolist()]), flush=True)
+dist.barrier()
+dist.destroy_process_group()  # a rank that leaves with gloo's threads running may be aborted
 """
 
 
