@@ -53,8 +53,8 @@ def main(
     ] = False,
 ) -> None:
     """A course on autoregressive generation: run its chapters, check its claims."""
-    # torch's threads burn their core while they wait for each other; where another program wants
-    # it, the VAR chapter then takes 117 s instead of 20. Read when torch loads, kernels inherit it.
+    # torch's threads burn their core while they wait for each other. Where other programs want it
+    # the VAR chapter (smoke) takes 115 s so, and 29 s if they sleep; alone, sleeping costs a tenth.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
