@@ -1,4 +1,4 @@
-"""Samplers: one loop over any plan, parallel unmasking, exact speculation."""
+"""Samplers: one loop over any plan, text with a cache, parallel unmasking, exact speculation."""
 
 from arlearn.decode.generate import Session, generate
 from arlearn.decode.speculative import (
@@ -11,6 +11,7 @@ from arlearn.decode.speculative import (
     tally,
 )
 from arlearn.decode.unmask import unmask
+from arlearn.decode.write import write
 
 __all__ = [
     "CachedModel",
@@ -23,4 +24,5 @@ __all__ = [
     "speculative",
     "tally",
     "unmask",
+    "write",
 ]

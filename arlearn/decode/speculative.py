@@ -111,7 +111,7 @@ class CachedModel(Protocol):
         """An empty cache for `batch` texts of at most `capacity` tokens."""
         ...
 
-    def step(self, tokens: Int[Tensor, "b n"], cache: Any) -> Float[Tensor, "b n v"]:
+    def read(self, tokens: Int[Tensor, "b n"], cache: Any) -> Float[Tensor, "b n v"]:
         """Read n tokens behind those in the cache; the logits of the token after each."""
         ...
 
@@ -140,7 +140,7 @@ def speculative(
         `trace.evaluations` counts passes of the target alone; see `tally` for the draft's.
 
     Raises:
-        ValueError: no prompt, n below 1, length below 0, or guidance, which belongs into `step`.
+        ValueError: no prompt, n below 1, length below 0, or guidance, which belongs into `read`.
     """
     _check(prompt, n, length, law)
     text, begin, trace = prompt, prompt.shape[1], Trace(n)
@@ -148,7 +148,7 @@ def speculative(
     while (known := text.shape[1]) < begin + n:
         k = min(length, begin + n - known - 1)
         text, laws = _propose(draft, drafts, text, k, law, generator)
-        logits = target.step(text[:, reads.length :], reads)[:, -k - 1 :]
+        logits = target.read(text[:, reads.length :], reads)[:, -k - 1 :]
         p = law.filter(logits.float()).softmax(-1)
         q = torch.cat([p[:, :0], *laws], dim=1)
         verdict = accept(text[:, known:], q, p, generator)
@@ -194,7 +194,7 @@ def _propose(draft, cache, text, k, law, generator) -> tuple[Tensor, list[Tensor
     """The text with k drafts behind it, and the probabilities each was drawn from, `1 1 v`."""
     laws = []
     for _ in range(k):
-        logits = law.filter(draft.step(text[:, cache.length :], cache)[:, -1].float())
+        logits = law.filter(draft.read(text[:, cache.length :], cache)[:, -1].float())
         token, _ = draw(logits, generator)
         text = torch.cat([text, token[:, None]], dim=1)
         laws.append(logits.softmax(-1)[:, None])
@@ -221,6 +221,6 @@ def _check(prompt: Tensor, n: int, length: int, law: Law) -> None:
         )
     if law.guidance:
         raise ValueError(
-            f"guidance {law.guidance} is not applied here; let both models' `step` return "
+            f"guidance {law.guidance} is not applied here; let both models' `read` return "
             "guided logits and give a law without it"
         )

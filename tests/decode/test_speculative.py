@@ -43,7 +43,7 @@ class Bigrams:
         self.caches.append(cache)
         return cache
 
-    def step(self, tokens, cache):
+    def read(self, tokens, cache):
         assert tokens.shape[1] > 0, "a pass over nothing"
         text = torch.cat([cache.tokens, tokens], dim=1)
         assert text.shape[1] <= cache.capacity
@@ -58,7 +58,7 @@ def law_of(model: Bigrams, prompt: torch.Tensor, n: int, law: Law) -> torch.Tens
     p = torch.ones(V**n, dtype=torch.float64)
     for row, words in enumerate(itertools.product(range(V), repeat=n)):
         text = torch.cat([prompt, torch.tensor([words])], dim=1)
-        logits = law.filter(model.step(text, model.new_cache(1, text.shape[1]))).double()
+        logits = law.filter(model.read(text, model.new_cache(1, text.shape[1]))).double()
         chance = logits[0, -n - 1 : -1].softmax(-1)
         p[row] = chance[torch.arange(n), torch.tensor(words)].prod()
     return p
@@ -235,7 +235,7 @@ def test_three_tokens_follow_the_targets_law(length, law):
 def greedy(model: Bigrams, prompt: torch.Tensor, n: int) -> torch.Tensor:
     text = prompt
     for _ in range(n):
-        logits = model.step(text, model.new_cache(1, text.shape[1]))
+        logits = model.read(text, model.new_cache(1, text.shape[1]))
         text = torch.cat([text, logits[:, -1:].argmax(-1)], dim=1)
     return text[:, prompt.shape[1] :]
 
@@ -341,7 +341,7 @@ def test_a_transformer_with_its_cache_speculates():
             self.caches.append(self.backbone.cache(batch, capacity))
             return self.caches[-1]
 
-        def step(self, tokens, cache):
+        def read(self, tokens, cache):
             return self.head(self.backbone(self.embed(tokens), mask="causal", cache=cache))
 
     torch.manual_seed(0)
@@ -356,7 +356,7 @@ def test_a_transformer_with_its_cache_speculates():
     cache, fresh = target.caches[-1], target.backbone.cache(1, 32)
     read = torch.cat([prompt, sampled], dim=1)[:, :-1]
     with torch.no_grad():
-        target.step(read, fresh)
+        target.read(read, fresh)
     end = fresh.length
     assert cache.length == end
     assert torch.allclose(cache.keys[..., :end, :], fresh.keys[..., :end, :], atol=1e-5)
