@@ -1,4 +1,4 @@
-"""The 58 papers as data: what each one says, its cell in the periodic table, its claim's parts."""
+"""The papers and lessons as data: what each one says, its place, the parts of its claim."""
 
 import difflib
 import json
@@ -6,51 +6,23 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from arlearn import home
+from arlearn.chapter import Chapter, Lesson, Part
+
+__all__ = [
+    *("Cell", "Chapter", "Citation", "Erratum", "Lesson", "Paper", "Part"),
+    *("FOLDERS", "HEADS", "OPENING", "PLANS"),
+    *("card", "chapter", "lessons", "paper", "papers", "result"),
+]
 
 _FILE = tomllib.loads((Path(__file__).with_name("catalog.toml")).read_text(encoding="utf-8"))
 # Rows and columns of the periodic table, and the folders of chapters/, each with what it means.
 PLANS: dict[str, str] = _FILE["plans"]
 HEADS: dict[str, str] = _FILE["heads"]
 FOLDERS: dict[str, str] = _FILE["folders"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One measurable statement of a paper, named before anybody measures it.
-
-    Attributes:
-        name: short, unique within its paper.
-        what: what is measured, and against what.
-        paper: the paper's own figure, as text.
-        unit: of the method's value and the baseline's.
-        better: the direction that supports the paper.
-        factor: improvement over the baseline that can be expected at our size; None: any.
-        margin: for what should be kept: the share of the baseline it may be worse by.
-        target: for what has no baseline: the value to reach.
-        asserted: counted rather than timed or sampled; a chapter fails where it does not hold.
-
-    Raises:
-        ValueError: more than one of factor, margin and target, or an unknown direction.
-    """
-
-    name: str
-    what: str
-    paper: str
-    unit: str
-    better: Literal["lower", "higher"]
-    factor: float | None = None
-    margin: float | None = None
-    target: float | None = None
-    asserted: bool = False
-
-    def __post_init__(self):
-        if self.better not in ("lower", "higher"):
-            raise ValueError(f"part {self.name}: better is lower or higher, not {self.better!r}")
-        if sum(rule is not None for rule in (self.factor, self.margin, self.target)) > 1:
-            raise ValueError(f"part {self.name}: give one of factor, margin and target, not more")
+OPENING = "00_start"  # the folder of the lessons
 
 
 @dataclass(frozen=True)
@@ -103,31 +75,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Paper:
-    """One paper of the course.
+class Paper(Chapter):
+    """One paper of the course; beside what every chapter has:
 
     Attributes:
-        slug: names its module, its chapter and its result (`fast-dllm-v2`).
-        number: its chapter's number; the course does not follow it.
-        part: folder of its chapter.
         citation, cell: where it stands, and its place in the periodic table.
-        dataset: names of our data it is measured on.
-        claim: what it says, in one sentence.
         reading: slugs to read before it (`prerequisites`) and beside it (`contrast`).
         errata: where its release differs from it.
-        parts: what its claim is split into.
     """
 
-    slug: str
-    number: int
-    part: str
     citation: Citation
     cell: Cell
-    dataset: tuple[str, ...]
-    claim: str
     reading: dict[str, tuple[str, ...]]
     errata: tuple[Erratum, ...]
-    parts: tuple[Part, ...]
 
     def __getattr__(self, name: str) -> Any:
         """`paper.title`, `paper.plan`, `paper.contrast`: what citation, cell and reading hold."""
@@ -139,27 +99,6 @@ class Paper:
                 return vars(self)["reading"][name]
         raise AttributeError(f"a paper has no {name!r}")
 
-    @property
-    def module(self) -> str:
-        """Its module's name in arlearn.papers."""
-        return self.slug.replace("-", "_")
-
-    @property
-    def page(self) -> str:
-        """Its chapter from the repository's folder, without suffix; written or not."""
-        return f"chapters/{self.part}/{self.number:02d}_{self.module}"
-
-    @property
-    def chapter(self) -> Path | None:
-        """The source of its chapter, None while it is not written."""
-        path = home.root() / f"{self.page}.py"
-        return path if path.exists() else None
-
-    @property
-    def done(self) -> bool:
-        """Is its chapter written?"""
-        return self.chapter is not None
-
 
 def papers() -> list[Paper]:
     """All papers, in the order of the course.
@@ -170,18 +109,31 @@ def papers() -> list[Paper]:
     return list(_read())
 
 
+def lessons() -> list[Lesson]:
+    """The chapters of the opening part, in their order.
+
+    Raises:
+        ValueError: an entry of catalog.toml has a field too many, too few, or out of range.
+    """
+    return list(_lessons())
+
+
 def paper(slug: str) -> Paper:
     """The paper of this slug.
 
     Raises:
         LookupError: no paper is called so.
     """
-    known = {entry.slug: entry for entry in _read()}
-    if slug in known:
-        return known[slug]
-    near = difflib.get_close_matches(slug.lower().replace("_", "-"), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else "`arlearn list` shows all 58"
-    raise LookupError(f"no paper is called {slug!r}; {hint}")
+    return _named(slug, "paper", _read())
+
+
+def chapter(slug: str) -> Paper | Lesson:
+    """The paper or the lesson of this slug.
+
+    Raises:
+        LookupError: neither is called so.
+    """
+    return _named(slug, "chapter", (*_lessons(), *_read()))
 
 
 def result(slug: str, tier: str, folder: Path | None = None) -> dict[str, Any] | None:
@@ -198,11 +150,36 @@ def card(slug: str) -> Any:
     """What opens a chapter: citation, claim, place in the periodic table, data, and time.
 
     Raises:
-        LookupError: no paper is called so.
+        LookupError: no paper and no lesson is called so.
     """
-    from arlearn.show.paper_card import PaperCard
+    from arlearn.show.paper_card import LessonCard, PaperCard
 
-    return PaperCard(paper(slug))
+    found = chapter(slug)
+    return PaperCard(found) if isinstance(found, Paper) else LessonCard(found)
+
+
+def _named(slug: str, what: str, entries: tuple[Any, ...]) -> Any:
+    known = {entry.slug: entry for entry in entries}
+    if slug in known:
+        return known[slug]
+    near = difflib.get_close_matches(slug.lower().replace("_", "-"), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else "`arlearn list` shows all of them"
+    raise LookupError(f"no {what} is called {slug!r}; {hint}")
+
+
+@cache
+def _lessons() -> tuple[Lesson, ...]:
+    return tuple(map(_lesson, _FILE["lesson"]))
+
+
+def _lesson(entry: dict[str, Any]) -> Lesson:
+    entry = dict(entry)
+    try:
+        parts = tuple(Part(**part) for part in entry.pop("parts"))
+        lists = {key: tuple(entry.pop(key, ())) for key in ("dataset", "after")}
+        return Lesson(part=OPENING, parts=parts, **lists, **entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"catalog.toml, lesson {entry.get('slug')!r}: {error}") from error
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy
 import torch
 
 from arlearn import catalog, home
-from arlearn.catalog import Paper, Part
+from arlearn.catalog import Chapter, Paper, Part
 
 REPRODUCED, DIRECTION, NOT, SMOKE = "reproduced", "direction only", "not at this scale", "smoke"
 TIERS = ("cpu", "gpu")
@@ -122,20 +122,20 @@ def claim(
     `write`. Results go to `ARLEARN_RESULTS`, else .arlearn/results, as `<tier>/<slug>.json`.
 
     Raises:
-        LookupError: no paper is called so, or a part of its claim is missing or not in the catalog.
+        LookupError: no chapter is called so, or the parts are not those of the catalog.
         ValueError: a part that does not hold has no reason; what was held equal is not said.
         AssertionError: a counted part does not hold (after the card is shown and the file written).
     """
     from arlearn.show.claim_card import ClaimCard, shown
 
-    paper, tier = catalog.paper(slug), home.tier()
+    chapter, tier = catalog.chapter(slug), home.tier()
     if not equal:
         raise ValueError(f"claim {slug!r}: say what method and baseline had in common (equal=…)")
-    _complete(paper, measured)
-    parts = [_judged(part, measured[part.name], tier) for part in paper.parts]
+    _complete(chapter, measured)
+    parts = [_judged(part, measured[part.name], tier) for part in chapter.parts]
     verdict = overall([part["verdict"] for part in parts])
     row = {"slug": slug, "tier": tier, "verdict": verdict, "parts": parts, "equal": equal}
-    card = ClaimCard(row | {"seeds": [*map(int, seeds)]} | _circumstances(paper, seconds))
+    card = ClaimCard(row | {"seeds": [*map(int, seeds)]} | _circumstances(chapter, seconds))
     missed = [part for part in parts if part["verdict"] == NOT]
     failed = [p["name"] for p in missed if p["asserted"] and p["method"] is not None]
     silent = [p["name"] for p in missed if not p["reason"] and p["name"] not in failed]
@@ -188,14 +188,14 @@ def ledger(folder: Path | None = None) -> list[Row]:
     return rows
 
 
-def _complete(paper: Paper, measured: Mapping[str, Measured]) -> None:
-    names = [part.name for part in paper.parts]
+def _complete(chapter: Chapter, measured: Mapping[str, Measured]) -> None:
+    names = [part.name for part in chapter.parts]
     missing = [name for name in names if name not in measured]
     unknown = [name for name in measured if name not in names]
     if missing or unknown:
         said = [f"{', '.join(found)} {what}" for found, what in
                 ((missing, "missing"), (unknown, "not in the catalog")) if found]  # fmt: skip
-        raise LookupError(f"claim {paper.slug!r}: {'; '.join(said)}; its parts are "
+        raise LookupError(f"claim {chapter.slug!r}: {'; '.join(said)}; its parts are "
                           f"{', '.join(names)}")  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def _plain(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _circumstances(paper: Paper, seconds: float | None) -> dict[str, Any]:
+def _circumstances(chapter: Chapter, seconds: float | None) -> dict[str, Any]:
     import resource
 
     from arlearn.runner.pair import source_sha256
@@ -229,7 +229,7 @@ def _circumstances(paper: Paper, seconds: float | None) -> dict[str, Any]:
         "versions": versions | {"numpy": numpy.__version__},
         "seconds": round(_since_start() if seconds is None else seconds, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit,
-        "source_sha256": source_sha256(paper.chapter) if paper.chapter else None,
+        "source_sha256": source_sha256(chapter.chapter) if chapter.chapter else None,
     }
 
 

@@ -42,7 +42,7 @@ app = typer.Typer(cls=Sentences, add_completion=False, help=__doc__, no_args_is_
 zoo_app = typer.Typer(help="The shipped base models: list, train, verify.", no_args_is_help=True)
 app.add_typer(zoo_app, name="zoo")
 
-Slug = Annotated[str, typer.Argument(help="a paper's slug, as `arlearn list` shows it")]
+Slug = Annotated[str, typer.Argument(help="a chapter's slug, as `arlearn list` shows it")]
 Tier = Annotated[str | None, typer.Option(help="smoke, cpu or gpu; else what the machine has")]
 
 
@@ -60,21 +60,21 @@ def main(
 
 @app.command("list")
 def list_papers(
-    done: Annotated[bool, typer.Option("--done", help="only papers whose chapter exists")] = False,
+    done: Annotated[bool, typer.Option("--done", help="only chapters that exist")] = False,
 ) -> None:
-    """The papers of the course, in its order."""
+    """The opening part and the papers of the course, in its order."""
     from arlearn import catalog
 
-    table = Table("no.", "slug", "paper", "arXiv", "chapter", box=None)
+    table = Table("no.", "slug", "chapter or paper", "arXiv", "chapter", box=None)
     part = ""
-    for paper in catalog.papers():
-        if done and not paper.done:
+    for entry in (*catalog.lessons(), *catalog.papers()):
+        if done and not entry.done:
             continue
-        if paper.part != part:
-            part = paper.part
-            table.add_row("", f"[bold]{catalog.FOLDERS[part]}[/bold]")
-        ready = "[green]ready[/green]" if paper.done else "to come"
-        table.add_row(str(paper.number), paper.slug, escape(paper.title), paper.arxiv, ready)
+        if entry.part != part:
+            table.add_row("", f"[bold]{catalog.FOLDERS[part := entry.part]}[/bold]")
+        ready = "[green]ready[/green]" if entry.done else "to come"
+        told = entry.slug, escape(entry.title), getattr(entry, "arxiv", "")
+        table.add_row(str(entry.number), *told, ready)
     out.print(table)
 
 

@@ -77,9 +77,8 @@ def assemble(source: Path, math: Path | None) -> Path:
 
 def notebooks() -> list[Path]:
     """The chapters that have a notebook, in the order of the course; the opening part first."""
-    opening = sorted((ROOT / "chapters" / "00_start").glob("[0-9]*.ipynb"))
-    found = [p.chapter.with_suffix(".ipynb") for p in catalog.papers() if pages.in_book(p)]
-    return [*opening, *found]
+    entries = (*catalog.lessons(), *catalog.papers())
+    return [entry.chapter.with_suffix(".ipynb") for entry in entries if entry.in_book]
 
 
 def contents() -> dict:
@@ -103,7 +102,7 @@ def settings(math: bool) -> str:
 def intro() -> str:
     """The landing page, with how far the course is."""
     papers = catalog.papers()
-    done = [paper for paper in papers if pages.in_book(paper)]
+    done = [paper for paper in papers if paper.in_book]
     names = ", ".join(f"[{paper.short}]({paper.page})" for paper in done)
     status = f"**{len(done)} of {len(papers)} chapters are written so far**"
     status += f": {names}." if names else "."

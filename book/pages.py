@@ -48,14 +48,9 @@ def plain(text: str) -> str:
 def link(paper: Paper, text: str, *, kind: str = "") -> str:
     """A paper's name; where its chapter is in the book, a link to it."""
     kind, title = (f' class="{kind}"' if kind else ""), escape(paper.title, quote=True)
-    if not in_book(paper):
+    if not paper.in_book:
         return f'<span{kind} title="{title}">{escape(text)}</span>'
     return f'<a{kind} title="{title}" href="{paper.page}.html">{escape(text)}</a>'
-
-
-def in_book(paper: Paper) -> bool:
-    """Has the paper's chapter a notebook, so that the book shows it?"""
-    return paper.chapter is not None and paper.chapter.with_suffix(".ipynb").exists()
 
 
 def chips(papers: Iterable[Paper]) -> str:
@@ -88,7 +83,7 @@ def map_page() -> str:
         f"- **{paper.short}**: plan {paper.plan}, head {paper.head}. {plain(paper.claim)}"
         for paper in beside
     )
-    done = sum(map(in_book, papers))
+    done = sum(paper.in_book for paper in papers)
     return f"""\
 {WIDE}# The map
 

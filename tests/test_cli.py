@@ -63,11 +63,11 @@ def run_as_recorded(monkeypatch, failing=()):
     return asked
 
 
-def test_list_shows_every_paper_in_order(invoke):
+def test_list_shows_every_chapter_in_order(invoke):
     status, text = invoke("list")
-    slugs = [paper.slug for paper in catalog.papers()]
+    slugs = [entry.slug for entry in (*catalog.lessons(), *catalog.papers())]
     found = re.findall(r"^ *\d+ +([\w-]+) ", text, re.MULTILINE)
-    assert status == 0 and found == slugs and len(slugs) == 58
+    assert status == 0 and found == slugs and len(slugs) == 5 + 58
 
 
 def test_list_of_what_is_done(invoke, repository):
@@ -81,7 +81,7 @@ def test_list_of_what_is_done(invoke, repository):
 
 def test_an_unknown_chapter_gets_the_nearest_name(invoke):
     status, text = invoke("run", "vra")
-    assert status == 2 and text == "no paper is called 'vra'; did you mean 'var'?\n"
+    assert status == 2 and text == "no chapter is called 'vra'; did you mean 'var'?\n"
 
 
 def test_a_paper_without_chapter(invoke, repository):

@@ -27,7 +27,8 @@ FLOORS = {
     **dict.fromkeys(["decode", "training", "reward"], 3),
     **dict.fromkeys(["batches", "checkpoint", "distributed", "precision", "progress", "recipe"], 3),
     "papers": 4,
-    **dict.fromkeys(["zoo", "catalog", "claims", "show", "exercises", "runner", "cli"], 5),
+    **dict.fromkeys(["zoo", "chapter", "catalog", "claims", "show"], 5),
+    **dict.fromkeys(["exercises", "runner", "cli"], 5),
     **dict.fromkeys(["", "__init__", "__main__"], 6),  # the package sees all, is seen by none
 }
 LINES, LINES_OF_A_PAPER, LINES_OF_A_FUNCTION, PARAMETERS = 250, 200, 40, 10

@@ -56,8 +56,8 @@ def find(name: str | Path) -> Path:
         return written[name]
     from arlearn import catalog
 
-    paper = catalog.paper(str(name))
-    raise FileNotFoundError(f"the chapter on {paper.slug} ({paper.title}) is not written yet")
+    found = catalog.chapter(str(name))
+    raise FileNotFoundError(f"the chapter on {found.slug} ({found.title}) is not written yet")
 
 
 def shuffled(written: list[Path], text: str) -> list[Path]:

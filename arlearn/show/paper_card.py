@@ -1,9 +1,72 @@
-"""The card that opens a chapter: a paper's citation, claim, cell, data, and what a run takes."""
+"""The card that opens a chapter: what it stands on, its claim, its data, and what a run takes."""
 
 from dataclasses import dataclass
 from html import escape
 
-from arlearn.catalog import HEADS, PLANS, Paper, result
+from arlearn.catalog import HEADS, PLANS, Chapter, Lesson, Paper, lessons, result
+
+FRAME = (
+    "border:1px solid #8886;border-left:4px solid #3b78b8;border-radius:4px;"
+    "padding:.8em 1em;max-width:46em"
+)
+
+
+def time(chapter: Chapter) -> str:
+    """How long its runs took, tier by tier."""
+    found = [(tier, result(chapter.slug, tier)) for tier in ("cpu", "gpu")]
+    took = [
+        f"{row['seconds']:.0f} s at the {tier} tier ({row['device']})"
+        for tier, row in found
+        if row and row.get("seconds")
+    ]
+    return ", ".join(took) or "not measured yet"
+
+
+def frame(above: str, title: str, below: str, claim: str, rows: list[tuple[str, str]]) -> str:
+    """A card as HTML: the title large, a line above and one below it, the claim, a table."""
+    # Half-transparent grey is legible on a light and on a dark page.
+    told = "".join(
+        f'<dt style="opacity:.8;font-weight:normal">{name}</dt>'
+        f'<dd style="margin:0">{escape(text)}</dd>'
+        for name, text in rows
+    )
+    return (
+        f'<div class="paper-card" style="{FRAME}"><div style="opacity:.8">{escape(above)}</div>'
+        f'<div style="font-size:1.15em;font-weight:600">{escape(title)}</div>{below}'
+        f'<p style="margin:.7em 0">{escape(claim)}</p>'
+        '<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em;margin:0">'
+        f"{told}</dl></div>"
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class LessonCard:
+    """A lesson of the opening part on a card; shows itself as HTML, Markdown or plain text."""
+
+    lesson: Lesson
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What stands below the claim, as (name, text)."""
+        titles = {other.slug: other.title for other in lessons()}
+        after = ", ".join(titles[slug] for slug in self.lesson.after)
+        told = [("after", after), ("data", ", ".join(self.lesson.dataset))]
+        return [(name, text) for name, text in (*told, ("time", time(self.lesson))) if text]
+
+    @property
+    def above(self) -> str:
+        """Which chapter of the opening part it is."""
+        return f"Opening part, {self.lesson.number} of {len(lessons())}"
+
+    def __repr__(self) -> str:
+        lines = [f"{name:>8}  {text}" for name, text in self.rows()]
+        return "\n".join([self.above, self.lesson.title, self.lesson.claim, *lines])
+
+    def _repr_markdown_(self) -> str:
+        table = "\n".join(["| | |", "|---|---|", *(f"| {n} | {text} |" for n, text in self.rows())])
+        return f"**{self.lesson.title}**  \n{self.above}\n\n> {self.lesson.claim}\n\n{table}\n"
+
+    def _repr_html_(self) -> str:
+        return frame(self.above, self.lesson.title, "", self.lesson.claim, self.rows())
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,17 +83,8 @@ class PaperCard:
             ("plan", f"{cell.plan}: {PLANS[cell.plan]}"),
             ("head", f"{cell.head}: {HEADS[cell.head]}"),
             ("data", ", ".join(self.paper.dataset)),
-            ("time", self._time()),
+            ("time", time(self.paper)),
         ]
-
-    def _time(self) -> str:
-        found = [(tier, result(self.paper.slug, tier)) for tier in ("cpu", "gpu")]
-        took = [
-            f"{row['seconds']:.0f} s at the {tier} tier ({row['device']})"
-            for tier, row in found
-            if row and row.get("seconds")
-        ]
-        return ", ".join(took) or "not measured yet"
 
     def __repr__(self) -> str:
         cite = self.paper.citation
@@ -49,19 +103,6 @@ class PaperCard:
         links = f'<a href="{cite.url}">arXiv {cite.arxiv}</a>'
         if cite.official:
             links += f' · <a href="https://github.com/{cite.official}">official repository</a>'
-        # Half-transparent grey is legible on a light and on a dark page.
-        rows = "".join(
-            f'<dt style="opacity:.8;font-weight:normal">{name}</dt>'
-            f'<dd style="margin:0">{escape(text)}</dd>'
-            for name, text in self.rows()
-        )
-        return (
-            '<div class="paper-card" style="border:1px solid #8886;border-left:4px solid #3b78b8;'
-            'border-radius:4px;padding:.8em 1em;max-width:46em">'
-            f'<div style="opacity:.8">{self.paper.number} · {escape(cite.short)}</div>'
-            f'<div style="font-size:1.15em;font-weight:600">{escape(cite.title)}</div>'
-            f"<div>{escape(cite.place)} · {links}</div>"
-            f'<p style="margin:.7em 0">{escape(self.paper.claim)}</p>'
-            '<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em;margin:0">'
-            f"{rows}</dl></div>"
-        )
+        below = f"<div>{escape(cite.place)} · {links}</div>"
+        above = f"{self.paper.number} · {cite.short}"
+        return frame(above, cite.title, below, self.paper.claim, self.rows())

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from arlearn import catalog, claims
+from arlearn import catalog, chapter, claims
 from arlearn.claims import Measured, Row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +70,10 @@ def pages(build):
 
 
 @pytest.fixture
-def one_chapter(pages, monkeypatch):
+def one_chapter(monkeypatch):
     """As if VAR's notebook were there and no other, whatever is."""
-    monkeypatch.setattr(pages, "in_book", lambda paper: paper.slug == "var")
+    there = property(lambda entry: entry.slug == "var")
+    monkeypatch.setattr(chapter.Chapter, "in_book", there)
 
 
 def html_of(page):

@@ -22,7 +22,6 @@ RUBRIC = (
     *("The question", "The idea", "The maths", "The code", "Train", "Sample", "Measure", "Play"),
     *("Where it breaks", "Exercises"),
 )
-START = "00_start"
 LARGEST_KB, LONGEST_SECONDS = 300, 120
 CALLS = ("arlearn.card(", "arlearn.claim(", "arlearn.source(", "arlearn.check(")
 # A folder at the root of some machine, not the end of an HTML tag or a part of an address.
@@ -30,7 +29,7 @@ ABSOLUTE = re.compile(r"(?<![\w.:/<-])/(home|root|Users|tmp|usr|var|opt|mnt|priv
 
 
 def section_faults(py: Path) -> list[str]:
-    """Sections of the rubric that are missing or out of order, and calls that a paper must make."""
+    """Sections of the rubric that are missing or out of order, and calls that are missing."""
     text, faults, place = py.read_text(encoding="utf-8"), [], 0
     sections = pair.sections(text)
     for name in RUBRIC:
@@ -96,20 +95,18 @@ def text_faults(text: str) -> list[str]:
 
 @pytest.mark.parametrize("py", CHAPTERS, ids=lambda py: py.stem)
 def test_a_chapter_is_whole(py):
-    faults = notebook_faults(py)
-    if py.parent.name != START:
-        faults += section_faults(py)
+    faults = notebook_faults(py) + section_faults(py)
     assert not faults, "\n".join([f"{py.stem}:", *faults])
 
 
-@pytest.mark.parametrize("py", [py for py in CHAPTERS if py.parent.name != START], ids=str)
-def test_a_chapter_of_a_paper_stands_in_the_catalog_and_in_the_ledger(py):
+@pytest.mark.parametrize("py", CHAPTERS, ids=lambda py: py.stem)
+def test_a_chapter_stands_in_the_catalog_and_its_claim_in_the_results(py):
     from arlearn import catalog
 
-    paper = catalog.paper(runner.slug(py))
-    assert paper.chapter == py, f"the catalog looks for {paper.page}.py"
-    row = catalog.result(paper.slug, "cpu")
-    assert row, f"book/results/cpu has no {paper.slug}.json; run `arlearn run {paper.slug} --save`"
+    entry = catalog.chapter(runner.slug(py))
+    assert entry.chapter == py, f"the catalog looks for {entry.page}.py"
+    row = catalog.result(entry.slug, "cpu")
+    assert row, f"book/results/cpu has no {entry.slug}.json; run `arlearn run {entry.slug} --save`"
     assert row["source_sha256"] == runner.source_sha256(py), "its claim is older than its code"
 
 
