@@ -1,4 +1,4 @@
-"""What a chapter measured, held against what its paper claims; and the ledger of all chapters."""
+"""What a chapter measured, held against what its paper claims."""
 
 import math
 import os
@@ -14,10 +14,9 @@ import numpy
 import torch
 
 from arlearn import catalog, home
-from arlearn.catalog import Chapter, Paper, Part
+from arlearn.catalog import Chapter, Part
 
 REPRODUCED, DIRECTION, NOT, SMOKE = "reproduced", "direction only", "not at this scale", "smoke"
-TIERS = ("cpu", "gpu")
 BEGAN = time.perf_counter()
 
 
@@ -155,37 +154,6 @@ def results() -> Path:
     """Where `claim` writes: the folder `ARLEARN_RESULTS`, else .arlearn/results."""
     named = os.environ.get("ARLEARN_RESULTS")
     return Path(named).expanduser() if named else home.root() / ".arlearn" / "results"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One paper in the ledger, with what was measured at each tier, if anything was."""
-
-    paper: Paper
-    measured: dict[str, dict[str, Any]]
-
-    def stale(self, tier: str) -> bool:
-        """Has the chapter's code changed since the result of this tier?"""
-        chapter = self.paper.chapter
-        if tier not in self.measured or chapter is None:
-            return False
-        from arlearn.runner.pair import source_sha256
-
-        return self.measured[tier].get("source_sha256") != source_sha256(chapter)
-
-
-def ledger(folder: Path | None = None) -> list[Row]:
-    """All papers in the order of the course, with the published results of both tiers.
-
-    Results in `folder` (one folder per tier, as `claim` writes them) stand in front of those.
-    """
-    rows = []
-    for paper in catalog.papers():
-        found = {tier: catalog.result(paper.slug, tier) for tier in TIERS}
-        if folder is not None:
-            found |= {t: r for t in TIERS if (r := catalog.result(paper.slug, t, folder))}
-        rows.append(Row(paper, {tier: row for tier, row in found.items() if row}))
-    return rows
 
 
 def _complete(chapter: Chapter, measured: Mapping[str, Measured]) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from html import escape
 
 from arlearn import catalog
-from arlearn.catalog import Paper
-from arlearn.claims import Row, ledger
+from arlearn.catalog import Lesson, Paper
 from arlearn.data import cards
+from arlearn.ledger import Row, ledger
 from arlearn.show.claim_card import SIGNS, here, rule
 
 # A page whose table needs the width of a page: no second table of contents beside it.
@@ -45,7 +45,7 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_$<>\[\]{}])", r"\\\1", text)
 
 
-def link(paper: Paper, text: str, *, kind: str = "") -> str:
+def link(paper: Paper | Lesson, text: str, *, kind: str = "") -> str:
     """A paper's name; where its chapter is in the book, a link to it."""
     kind, title = (f' class="{kind}"' if kind else ""), escape(paper.title, quote=True)
     if not paper.in_book:
@@ -106,7 +106,10 @@ def order_page() -> str:
 
 The numbers are names, not the order. Each paper says what to read before it, and which others to
 hold it against; a link leads to a chapter that is written.
-"""
+
+## {catalog.FOLDERS[catalog.OPENING]}
+
+{raw(rows(("lesson", "says", "after"), "".join(map(_lesson, catalog.lessons()))))}"""
     for folder, title in catalog.FOLDERS.items():
         held = [paper for paper in by_slug.values() if paper.part == folder]
         body = ""
@@ -125,6 +128,16 @@ hold it against; a link leads to a chapter that is written.
         if body:
             text += f"\n## {title}\n\n" + raw(rows(("paper", "says", "before", "against"), body))
     return text
+
+
+def _lesson(lesson: Lesson) -> str:
+    titles = {other.slug: link(other, other.title) for other in catalog.lessons()}
+    after = ", ".join(titles[slug] for slug in lesson.after) or "–"
+    return (
+        f'<tr><th scope="row">{titles[lesson.slug]}<small>{lesson.number}</small></th>'
+        f'<td data-label="says">{escape(lesson.claim)}</td>'
+        f'<td data-label="after">{after}</td></tr>\n'
+    )
 
 
 def rows(columns: Iterable[str], body: str, *, sort: bool = False) -> str:
@@ -157,7 +170,13 @@ chapter, imports and training included. {"; ".join(counts)}.
 - ◐ **in part**: some parts are reproduced; **direction only**: better, but by less
 - ○ **not at this scale**: not better here, with the reason beside it
 
-{raw(rows(columns, body, sort=True))}"""
+{raw(rows(columns, body, sort=True))}
+
+## The opening part
+
+Its lessons stand on no paper; they are held to what theory or the field says.
+
+{raw(rows(("lesson", *columns[1:]), "".join(map(_ledger_row, ledger(opening=True)))))}"""
 
 
 def _ledger_row(row: Row) -> str:

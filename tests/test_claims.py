@@ -9,6 +9,7 @@ import pytest
 from arlearn import catalog, claims
 from arlearn.catalog import Part
 from arlearn.claims import DIRECTION, NOT, REPRODUCED, Measured, improvement, judge, overall
+from arlearn.ledger import ledger
 from arlearn.show.claim_card import here, number, rule
 
 
@@ -247,13 +248,13 @@ def test_the_ledger_has_all_papers_and_both_tiers(results, tmp_path, monkeypatch
     claim()
     published = tmp_path / "root"
     monkeypatch.setattr(claims.home, "root", lambda: published)
-    assert [row.measured for row in claims.ledger()] == [{}] * 58
-    var = next(row for row in claims.ledger(results) if row.paper.slug == "var")
+    assert [row.measured for row in ledger()] == [{}] * 58
+    var = next(row for row in ledger(results) if row.paper.slug == "var")
     assert set(var.measured) == {"cpu"} and not var.stale("cpu")
     old = json.loads((results / "cpu" / "var.json").read_text()) | {"verdict": "in part"}
     for tier in ("cpu", "gpu"):
         claims.home.write_json(published / "book" / "results" / tier / "var.json", old)
-    both = {row.paper.slug: row for row in claims.ledger(results)}["var"].measured
+    both = {row.paper.slug: row for row in ledger(results)}["var"].measured
     assert (both["cpu"]["verdict"], both["gpu"]["verdict"]) == ("reproduced", "in part")
 
 
@@ -265,7 +266,7 @@ def test_a_result_is_stale_when_the_chapter_changes(results, tmp_path, monkeypat
     claim()
 
     def row():
-        return next(row for row in claims.ledger(results) if row.paper.slug == "var")
+        return next(row for row in ledger(results) if row.paper.slug == "var")
 
     assert not row().stale("cpu") and not row().stale("gpu")
     chapter.write_text("# %%\nprint(2)\n", encoding="utf-8")

@@ -22,12 +22,12 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # Every part of arlearn stands on a floor and imports from its own floor and those below it.
 FLOORS = {
     "home": 0,
-    **dict.fromkeys(["data", "metrics", "plans", "trace"], 1),
+    **dict.fromkeys(["checks", "data", "metrics", "plans", "trace"], 1),
     **dict.fromkeys(["nets", "tokens", "heads", "corrupt"], 2),
     **dict.fromkeys(["decode", "training", "reward"], 3),
     **dict.fromkeys(["batches", "checkpoint", "distributed", "precision", "progress", "recipe"], 3),
     "papers": 4,
-    **dict.fromkeys(["zoo", "chapter", "catalog", "claims", "show"], 5),
+    **dict.fromkeys(["zoo", "chapter", "catalog", "claims", "ledger", "show"], 5),
     **dict.fromkeys(["exercises", "runner", "cli"], 5),
     **dict.fromkeys(["", "__init__", "__main__"], 6),  # the package sees all, is seen by none
 }

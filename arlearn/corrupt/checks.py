@@ -7,21 +7,17 @@ on them.
 from jaxtyping import Int
 from torch import Tensor
 
+from arlearn.checks import indices
+
 
 def in_vocabulary(units: Int[Tensor, "*b"], vocab: int) -> None:
     """Refuse indices that are none of the `vocab` units.
 
     Raises:
+        TypeError: the units are no integers.
         ValueError: an index lies outside 0 .. vocab - 1.
     """
-    if not units.numel():
-        return
-    least, most = units.aminmax()
-    if least < 0 or most >= vocab:
-        raise ValueError(
-            f"units run from {int(least)} to {int(most)}, the vocabulary from 0 to "
-            f"{vocab - 1}; enlarge vocab, or leave these positions out"
-        )
+    indices("units", units, vocab)
 
 
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -140,7 +140,8 @@ def speculative(
         `trace.evaluations` counts passes of the target alone; see `tally` for the draft's.
 
     Raises:
-        ValueError: no prompt, n below 1, length below 0, or guidance, which belongs into `read`.
+        ValueError: no prompt, n below 1, length below 0, guidance (which belongs into `read`), or
+            a draft model with another vocabulary.
     """
     _check(prompt, n, length, law)
     text, begin, trace = prompt, prompt.shape[1], Trace(n)
@@ -150,6 +151,7 @@ def speculative(
         text, laws = _propose(draft, drafts, text, k, law, generator)
         logits = target.read(text[:, reads.length :], reads)[:, -k - 1 :]
         p = law.filter(logits.float()).softmax(-1)
+        _same_vocabulary(p, laws)
         q = torch.cat([p[:, :0], *laws], dim=1)
         verdict = accept(text[:, known:], q, p, generator)
         stands = int(verdict.n_accepted)
@@ -211,6 +213,14 @@ def _record(trace, begin, drafts, q, p, verdict) -> None:
     token = verdict.next_token[:, None]
     chance = p[:, stands].gather(-1, token)
     trace.record(torch.tensor([begin + stands]), token, 1, confidence=chance, kept=token >= 0)
+
+
+def _same_vocabulary(p: Tensor, laws: list[Tensor]) -> None:
+    if laws and laws[0].shape[-1] != p.shape[-1]:
+        raise ValueError(
+            f"the draft model has a vocabulary of {laws[0].shape[-1]}, the target of "
+            f"{p.shape[-1]}; both must read the same tokens"
+        )
 
 
 def _check(prompt: Tensor, n: int, length: int, law: Law) -> None:

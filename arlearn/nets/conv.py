@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from arlearn.checks import axes, floats
+
 
 class ResidualBlock(nn.Module):
     """x + conv(silu(norm(conv(silu(norm(x)))))), two 3x3 convolutions under group norm.
@@ -50,7 +52,7 @@ class Encoder(nn.Module):
         self, channels_in: int, latent: int, width: int = 32, factor: int = 2, depth: int = 1
     ):
         super().__init__()
-        self.factor = factor
+        self.channels, self.factor = channels_in, factor
         widths = stage_widths(width, factor)
         layers, before = [], channels_in
         for stage in widths:
@@ -63,8 +65,16 @@ class Encoder(nn.Module):
         """Latents `b latent h/factor w/factor`.
 
         Raises:
-            ValueError: the factor does not divide the picture's sides.
+            TypeError: the pictures are no floats.
+            ValueError: they are no batch, have other channels, or sides the factor does not divide.
         """
+        axes("pictures", images, "b c h w")
+        floats("pictures", images)
+        if images.shape[1] != self.channels:
+            raise ValueError(
+                f"pictures have {images.shape[1]} channels, the encoder was built for "
+                f"{self.channels}; build it with channels_in={images.shape[1]}, or convert them"
+            )
         h, w = images.shape[-2:]
         if h % self.factor or w % self.factor:
             raise ValueError(
