@@ -9,6 +9,7 @@ any other machine when it is read.
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,12 +20,23 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 sys.path[:0] = [str(ROOT), str(BOOK)]
 
+import front  # noqa: E402
 import pages  # noqa: E402
+import reference  # noqa: E402
 
 from arlearn import catalog  # noqa: E402
+from arlearn.catalog import Lesson, Paper  # noqa: E402
 
 BUILT = BOOK / "_build"
-FRONT = ("map", "order", "ledger", "data", "errata", "notation")
+# The pages before the chapters, by what a reader looks for.
+FRONT = {
+    "Find your way": ("map", "paths", "order"),
+    "How to choose": ("choose_plan", "choose_head", "choose_sampler"),
+    "What holds": ("ledger", "status", "errata"),
+    "Look it up": ("data", "notation", "reference"),
+}
+# Where the repository lies on GitHub, "owner/name", for links to Colab and Binder.
+REPOSITORY = os.environ.get("ARLEARN_REPOSITORY", "")
 MATHJAX = "3.2.2"
 # Of es5/tex-svg.js, which is the whole of MathJax for us: its formulas need no fonts.
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
@@ -39,8 +51,8 @@ def main() -> int:
     for made in ("source", "html", ".doctrees"):
         shutil.rmtree(BUILT / made, ignore_errors=True)
     source = assemble(BUILT / "source", mathjax(BOOK / ".npm"))
-    chapters = len(list(source.glob("chapters/*/*.ipynb")))
-    print(f"building the book: {len(FRONT) + 1} pages and {chapters} chapters", flush=True)
+    made = len(list(source.rglob("*.md")))
+    print(f"building the book: {made} pages and {len(chapters())} chapters", flush=True)
     run = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", run, "build", str(source), "-W", "-n", "-q", "--keep-going"]
     command += ["--path-output", str(BOOK)]
@@ -60,10 +72,16 @@ def assemble(source: Path, math: Path | None) -> Path:
     write(source / "notation.md", (BOOK / "notation.md").read_text(encoding="utf-8"))
     for name in ("map", "order", "ledger", "data", "errata"):
         write(source / f"{name}.md", getattr(pages, f"{name}_page")())
-    for notebook in notebooks():
-        copy = source / notebook.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(notebook, copy)
+    for name in ("paths", "status"):
+        write(source / f"{name}.md", getattr(front, f"{name}_page")())
+    for name in FRONT["How to choose"]:
+        write(source / f"{name}.md", front.advice(name))
+    for name, text in reference.pages().items():
+        write(source / f"{name}.md", text)
+    for entry in chapters():
+        text = front.with_launch(entry.chapter.with_suffix(".ipynb"), entry, REPOSITORY)
+        write(source / f"{entry.page}.ipynb", text)
+    front.hero(source / "hero.png")
     shutil.copytree(BOOK / "static", source / "static", dirs_exist_ok=True)
     if math is not None:
         for piece in ("tex-svg.js", "input/tex/extensions"):
@@ -75,21 +93,27 @@ def assemble(source: Path, math: Path | None) -> Path:
     return source
 
 
-def notebooks() -> list[Path]:
-    """The chapters that have a notebook, in the order of the course; the opening part first."""
-    entries = (*catalog.lessons(), *catalog.papers())
-    return [entry.chapter.with_suffix(".ipynb") for entry in entries if entry.in_book]
+def chapters() -> list[Paper | Lesson]:
+    """What has a notebook, in the order of the course; the opening part first."""
+    return [entry for entry in (*catalog.lessons(), *catalog.papers()) if entry.in_book]
 
 
 def contents() -> dict:
-    """The table of contents: the front pages, then one part per folder that has chapters."""
-    parts = [{"caption": "The course", "chapters": [{"file": name} for name in FRONT]}]
+    """The table of contents: how to find one's way, the chapters by part, then everything else."""
+    front = [
+        {"caption": caption, "chapters": [{"file": name} for name in names]}
+        for caption, names in FRONT.items()
+    ]
+    inside = [
+        {"file": f"reference/{name}"} for names in reference.FLOORS.values() for name in names
+    ]
+    front[-1]["chapters"][-1]["sections"] = inside
+    parts = []
     for folder, title in catalog.FOLDERS.items():
-        held = [book for book in notebooks() if book.parent.name == folder]
-        files = [{"file": str(book.relative_to(ROOT).with_suffix(""))} for book in held]
+        files = [{"file": entry.page} for entry in chapters() if entry.part == folder]
         if files:
             parts.append({"caption": title, "chapters": files})
-    return {"format": "jb-book", "root": "intro", "parts": parts}
+    return {"format": "jb-book", "root": "intro", "parts": [front[0], *parts, *front[1:]]}
 
 
 def settings(math: bool) -> str:
@@ -101,11 +125,13 @@ def settings(math: bool) -> str:
 
 def intro() -> str:
     """The landing page, with how far the course is."""
-    papers = catalog.papers()
-    done = [paper for paper in papers if paper.in_book]
+    papers, written = catalog.papers(), chapters()
+    done = [entry for entry in written if isinstance(entry, Paper)]
     names = ", ".join(f"[{paper.short}]({paper.page})" for paper in done)
-    status = f"**{len(done)} of {len(papers)} chapters are written so far**"
+    status = f"**{len(done)} of {len(papers)} papers have their chapter so far**"
     status += f": {names}." if names else "."
+    lessons = [f"[{e.title}]({e.page})" for e in written if isinstance(e, Lesson)]
+    status += f" The opening part: {', '.join(lessons)}." if lessons else ""
     text = (BOOK / "intro.md").read_text(encoding="utf-8")
     return text.replace("@@papers@@", str(len(papers))).replace("@@status@@", status)
 

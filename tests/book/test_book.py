@@ -172,7 +172,11 @@ def test_the_source_folder_is_what_the_contents_name(build, tmp_path):
     source = build.assemble(tmp_path / "source", None)
     contents = json.loads((source / "_toc.yml").read_text(encoding="utf-8"))
     entries = [one["file"] for part in contents["parts"] for one in part["chapters"]]
-    assert contents["root"] == "intro" and entries[: len(build.FRONT)] == list(build.FRONT)
+    inside = [one["file"] for one in contents["parts"][-1]["chapters"][-1]["sections"]]
+    front = [name for names in build.FRONT.values() for name in names]
+    written = [entry.page for entry in build.chapters()]
+    assert contents["root"] == "intro" and sorted(entries) == sorted([*front, *written])
+    entries += inside
     for entry in (*entries, "intro"):
         assert (source / f"{entry}.md").exists() or (source / f"{entry}.ipynb").exists()
     assert not list(source.rglob("*.py")) and "@@" not in (source / "intro.md").read_text()
