@@ -9,6 +9,7 @@ from arlearn.catalog import Lesson, Paper
 from arlearn.data import cards
 from arlearn.ledger import Row, ledger
 from arlearn.show.claim_card import SIGNS, here, rule
+from arlearn.show.periodic import BESIDE, held, table
 
 # A page whose table needs the width of a page: no second table of contents beside it.
 WIDE = """\
@@ -17,7 +18,6 @@ html_theme.sidebar_secondary.remove: true
 ---
 
 """
-BESIDE = ("several", "none")  # heads that are no column: their papers stand below the table
 SORT = """\
 <script>
 for (const button of document.querySelectorAll(".sorted thead button")) {
@@ -61,23 +61,7 @@ def chips(papers: Iterable[Paper]) -> str:
 def map_page() -> str:
     """The periodic table: a row per plan, a column per head, every paper in its cell."""
     papers = catalog.papers()
-    heads = [head for head in catalog.HEADS if head not in BESIDE]
-    plans = [plan for plan in catalog.PLANS if plan != "none"]
-    top = "".join(
-        f'<th scope="col">{head}<small>{catalog.HEADS[head]}</small></th>' for head in heads
-    )
-    body = ""
-    for plan in plans:
-        body += f'<tr><th scope="row">{plan}<small>{catalog.PLANS[plan]}</small></th>'
-        for head in heads:
-            held = [paper for paper in papers if (paper.plan, paper.head) == (plan, head)]
-            label = f'data-label="{head}"' if held else 'class="open"'
-            body += f"<td {label}>{chips(held)}</td>"
-        body += "</tr>\n"
-    table = (
-        '<div class="scroll"><table class="periodic stacked wide"><thead><tr><td></td>'
-        f"{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>"
-    )
+    cells = table(lambda plan, head: chips(held(papers, plan, head)), kind="periodic stacked wide")
     beside = [paper for paper in papers if paper.head in BESIDE]
     others = "\n".join(
         f"- **{paper.short}**: plan {paper.plan}, head {paper.head}. {plain(paper.claim)}"
@@ -91,7 +75,7 @@ Every paper of the course in its cell: a row says which units are drawn together
 order, a column by which law one unit is drawn. A solid frame links to a chapter ({done} of
 {len(papers)}); a dashed one is still to come. An open cell (·) is an exercise: the parts compose.
 
-{raw(table)}
+{raw(f'<div class="scroll">{cells}</div>')}
 ## Beside the table
 
 {others}

@@ -5,16 +5,14 @@ A built site is read too, if there is one; ARLEARN_BOOK_TEST=1 builds it first.
 
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
-import time
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from reader import Reader
 
 from arlearn import catalog, chapter, claims
 from arlearn.claims import Measured
@@ -23,35 +21,6 @@ from arlearn.ledger import Row, ledger
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "book" / "_build" / "html"
 GENERATED = ("map", "order", "ledger", "data", "errata")
-LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
-VOID = {"br", "hr", "img", "input", "link", "meta", "wbr", "source", "col", "base", "area"}
-
-
-class Reader(HTMLParser):
-    """Collects links, what a page loads, its ids, and tags that do not close."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.links, self.loads, self.ids, self.open, self.faults = [], [], set(), [], []
-        self.feed(text)
-        self.faults += [f"{tag} is never closed" for tag in self.open]
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.ids.add(attrs.get("id"))
-        if tag == "a" and attrs.get("href"):
-            self.links.append(attrs["href"])
-        external = tag == "link" and attrs.get("rel") in ("canonical", "author", "license")
-        if attrs.get(LOADS.get(tag)) and not external:
-            self.loads.append(attrs[LOADS[tag]])
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in VOID:
-            return
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"{tag} closes nothing, line {self.getpos()[0]}")
 
 
 @pytest.fixture(scope="module")
@@ -206,21 +175,6 @@ def test_a_failing_npm_is_named(build, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build.subprocess, "run", lambda *args, **kwargs: failed)
     assert build.mathjax(tmp_path) is None
     assert "npm could not fetch MathJax (npm error offline)" in capsys.readouterr().out
-
-
-@pytest.fixture(scope="module")
-def site():
-    """The built site; built now where that is asked for."""
-    if os.environ.get("ARLEARN_BOOK_TEST") == "1":
-        began = time.perf_counter()
-        command = [sys.executable, str(ROOT / "book" / "build.py")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert time.perf_counter() - began < 180, "the book takes longer than 3 minutes"
-    if not (SITE / "intro.html").exists():
-        pytest.skip("no book is built; `make book`, or ARLEARN_BOOK_TEST=1, does")
-    return {path: Reader(path.read_text(encoding="utf-8")) for path in SITE.rglob("*.html")
-            if "_static" not in path.parts}  # fmt: skip
 
 
 def test_no_page_loads_anything_from_elsewhere(site):
