@@ -3,9 +3,11 @@
 #   make run PYTHON=python3.12        another Python
 #   make run PIP_ARGS="--extra-index-url URL"   another place to take packages from
 #   make test PYTEST_ARGS="-k plans"  some of the tests
+#   make lab LAB_ARGS=--no-browser    JupyterLab with options of its own, or on another notebook
 PYTHON ?= python3
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+LAB_ARGS ?=
 WORKERS ?= 2
 
 BIN := .venv/bin
@@ -20,7 +22,7 @@ PINS := pyproject.toml constraints.txt
 help:
 	@echo "make run      the chapter on VAR, trained and measured on this machine, and the book"
 	@echo "make test     every test, and every chapter at the smoke tier"
-	@echo "make lab      JupyterLab on the chapters"
+	@echo "make lab      JupyterLab on the chapters; it opens on the map"
 	@echo "make claims   run the chapters that changed since their result; say what each measured"
 	@echo "make book     build the book into book/_build/html"
 	@echo "make bench    measure the library against its peers"
@@ -36,7 +38,7 @@ test: .venv/.installed-dev
 	@$(PYTEST) -n $(WORKERS) --dist loadscope $(NBVAL) --ignore=tests/bench tests chapters $(PYTEST_ARGS)
 
 lab: .venv/.installed-base
-	@$(BIN)/arlearn lab
+	@$(BIN)/arlearn lab $(LAB_ARGS)
 
 claims: .venv/.installed-base
 	@$(BIN)/arlearn claims
@@ -44,8 +46,9 @@ claims: .venv/.installed-base
 book: .venv/.installed-book
 	@$(BIN)/python book/build.py
 
+# The tests' own conftest would check every shape on the way, so it is left out.
 bench: .venv/.installed-peers
-	@$(BIN)/python -m pytest -q -s tests/bench $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -s --confcutdir=tests/bench tests/bench $(PYTEST_ARGS)
 
 clean:
 	rm -rf .venv .arlearn book/_build build dist .pytest_cache .ruff_cache .hypothesis *.egg-info

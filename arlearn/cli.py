@@ -1,4 +1,4 @@
-"""The command line: `arlearn list | run | lab | claims | zoo | train | doctor`."""
+"""The command line: `arlearn list | run | lab | exercise | claims | zoo | train | doctor`."""
 
 import json
 import os
@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from typer.core import TyperGroup
 
 from arlearn import home
@@ -63,19 +62,9 @@ def list_papers(
     done: Annotated[bool, typer.Option("--done", help="only chapters that exist")] = False,
 ) -> None:
     """The opening part and the papers of the course, in its order."""
-    from arlearn import catalog
+    from arlearn.runner import tables
 
-    table = Table("no.", "slug", "chapter or paper", "arXiv", "chapter", box=None)
-    part = ""
-    for entry in (*catalog.lessons(), *catalog.papers()):
-        if done and not entry.done:
-            continue
-        if entry.part != part:
-            table.add_row("", f"[bold]{catalog.FOLDERS[part := entry.part]}[/bold]")
-        ready = "[green]ready[/green]" if entry.done else "to come"
-        told = entry.slug, escape(entry.title), getattr(entry, "arxiv", "")
-        table.add_row(str(entry.number), *told, ready)
-    out.print(table)
+    out.print(tables.chapters(done))
 
 
 @app.command()
@@ -109,12 +98,29 @@ def run(
     _open(done.chapter, book)
 
 
-@app.command()
-def lab() -> None:
+@app.command(context_settings={"ignore_unknown_options": True})
+def lab(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="a notebook to open, and options for JupyterLab such as --port=9999"),
+    ] = None,
+) -> None:
     """JupyterLab on the chapters."""
-    # Its root is the repository, where jupytext finds how chapters are paired.
-    where = [f"--ServerApp.root_dir={home.root()}", "--LabApp.default_url=/lab/tree/chapters"]
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *where])
+    from arlearn.runner.lab import command
+
+    os.execv(sys.executable, command(words or []))
+
+
+@app.command()
+def exercise(
+    name: Annotated[str | None, typer.Argument(help="such as 18.1 or map.1; else all")] = None,
+) -> None:
+    """An exercise as a notebook in your own folder: ./exercises, or ARLEARN_EXERCISES."""
+    from arlearn.exercises import copies
+    from arlearn.runner import tables
+
+    said = tables.exercises() if name is None else copies.how_to_open(copies.write(name))
+    out.print(said, soft_wrap=name is not None)
 
 
 @app.command()
@@ -155,18 +161,9 @@ def claims(
 @zoo_app.command("list")
 def zoo_list() -> None:
     """The models: what each is for, and what it was measured at."""
-    from arlearn import zoo
+    from arlearn.runner import tables
 
-    table = Table("model", "what it does", "measured", "trained in", box=None)
-    for entry in map(zoo.find, zoo.names()):
-        try:
-            told = zoo.provenance(entry.name)
-            metric, seconds = told.metric, told.training["seconds"]
-            found = f"{metric['name']} {metric['value']:.4g}", f"{seconds:.0f} s"
-        except FileNotFoundError:
-            found = "[yellow]no weights yet[/yellow]", ""
-        table.add_row(entry.name, escape(entry.what), *found)
-    out.print(table)
+    out.print(tables.models())
 
 
 @zoo_app.command("train")

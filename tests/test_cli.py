@@ -206,9 +206,37 @@ def test_doctor(invoke, repository, monkeypatch):
     assert status == 1 and "ARLEARN_TIER=tpu is no tier" in text
 
 
-def test_lab_starts_in_the_chapters(invoke, repository, monkeypatch):
+def test_lab_starts_in_the_repository(invoke, repository, monkeypatch):
     started = []
     monkeypatch.setattr(cli.os, "execv", lambda path, words: started.extend(words))
-    invoke("lab")
+    assert invoke("lab", "--ip=0.0.0.0", "--no-browser")[0] == 0
     assert started[:3] == [sys.executable, "-m", "jupyterlab"]
     assert started[3] == f"--ServerApp.root_dir={repository}"
+    assert started[-2:] == ["--ip=0.0.0.0", "--no-browser"]
+    assert (repository / "course.ipynb").exists()
+    status, text = invoke("lab", "nothing.ipynb")
+    assert status == 2 and text == "there is no nothing.ipynb to open\n"
+
+
+def test_an_exercise_is_written_once(invoke, monkeypatch, tmp_path):
+    monkeypatch.setenv("ARLEARN_EXERCISES", str(tmp_path))
+    status, text = invoke("exercise", "18.2")
+    copy = tmp_path / "18_2.ipynb"
+    assert status == 0 and text == f"Open it with `arlearn lab {copy}`\n" and copy.exists()
+    status, text = invoke("exercise", "18.2")
+    assert status == 2 and text.startswith(f"{copy} is there already") and text.count("\n") == 1
+    status, text = invoke("exercise", "18.9")
+    assert status == 2 and "did you mean 18.3" in text
+
+
+def test_progress_is_shown(invoke, monkeypatch, tmp_path):
+    monkeypatch.setenv("ARLEARN_HOME", str(tmp_path))
+    home.write_json(tmp_path / "solved.json", {"18.2": "2026-03-14"})
+    lines = [line.split() for line in invoke("list")[1].splitlines()]
+    (var,) = [line for line in lines if line[:2] == ["18", "var"]]
+    assert var[-3:] == ["1", "of", "3"]
+    rows = [line.split() for line in invoke("exercise")[1].splitlines()]
+    assert ["18.1", "VAR"] in rows and ["18.2", "VAR", "2026-03-14"] in rows
+    (tmp_path / "solved.json").write_text("{")
+    status, text = invoke("list")
+    assert status == 2 and "delete it to begin anew" in text

@@ -64,3 +64,11 @@ def check_3(answer: Callable[[Tensor, int], Tensor]) -> str | None:
                 return "that looks at one pixel of each token; take the share of all its pixels."
             return f"side {side}: {int((said != right).sum())} of {side * side} flags differ."
     return None
+
+
+# One usual mistake per exercise; tests/exercises plants them to see that each is found.
+WRONG = {
+    1: lambda sides: sum(side * side for side in sides) ** 2,
+    2: lambda cond, null, guidance, k, n: null + guidance * k / (n - 1) * (cond - null),
+    3: lambda keep, side: keep[:: 8 // side, :: 8 // side].flatten(),
+}

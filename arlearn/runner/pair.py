@@ -123,6 +123,9 @@ def clean(notebook: Any) -> Any:
     notebook.metadata.get("jupytext", {}).pop("text_representation", None)
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags" and v}
+        if "hide-input" in cell.metadata.get("tags", ()):
+            # the book folds by the tag, JupyterLab by this
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             outputs = [_clean_output(output) for output in _joined(cell.outputs)]
             cell.outputs = [output for output in outputs if output is not None]

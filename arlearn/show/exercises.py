@@ -1,14 +1,10 @@
 """Exercises that answer: one sentence per attempt, from checkers that know the usual mistakes."""
 
-import difflib
 import importlib
-import pkgutil
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import arlearn.exercises
+from arlearn.exercises import published, solved
 
 
 class WrongAnswer(AssertionError):
@@ -20,7 +16,7 @@ class Verdict:
     """What `check` found; already printed, so a notebook does not show it a second time.
 
     Attributes:
-        exercise: "18.1" is the first exercise of chapter 18.
+        exercise: "18.1" is the first exercise of chapter 18, "decoding.1" that of a lesson.
         tried: False while the answer is still the stub.
         sentence: what was printed.
     """
@@ -36,48 +32,36 @@ class Verdict:
 def check(exercise: str, answer: Any) -> Verdict:
     """Check an answer and print a sentence about it.
 
-    The checker of exercise "18.1" is `check_1(answer)` in `arlearn/exercises/ex18.py`. It returns
-    None for a right answer, else a sentence that helps. A stub that raises NotImplementedError is
-    no mistake: its hint is printed.
+    The checker of exercise "18.1" is `check_1(answer)` in `arlearn/exercises/ex18.py`, that of a
+    lesson's "decoding.1" stands in `ex_decoding.py`. It returns None for a right answer, else a
+    sentence that helps. A stub that raises NotImplementedError is no mistake: its hint is printed.
+    A right answer from a cell of the reader's own is kept for `arlearn list`.
 
     Raises:
         WrongAnswer: the answer is wrong, or fails when it is called.
         ValueError: there is no such exercise.
     """
-    checker = _checker(exercise)
+    module = importlib.import_module(published.module_of(exercise))
+    checker = getattr(module, f"check_{exercise.partition('.')[2]}")
     try:
         mistake = checker(answer)
     except NotImplementedError as stub:
-        sentence = f"{exercise}: not tried yet. {stub}".strip()
-        print(sentence)
-        return Verdict(exercise, False, sentence)
+        return _said(exercise, False, f"{exercise}: not tried yet. {stub}".strip())
     except (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError,
             ValueError) as error:  # fmt: skip
         told = f"{type(error).__name__}: {error}"
         raise WrongAnswer(f"{exercise}: the answer failed with {told}") from error
     if mistake is not None:
         raise WrongAnswer(f"{exercise}: not right yet. {mistake}")
-    print(f"{exercise}: right.")
-    return Verdict(exercise, True, f"{exercise}: right.")
+    kept = f" {solved.note(exercise)}" if solved.by_reader(exercise) else ""
+    return _said(exercise, True, f"{exercise}: right.{kept}")
 
 
 def exercises() -> list[str]:
-    """All exercises that have a checker, `["18.1", "18.2", …]`."""
-    found = []
-    for module in pkgutil.iter_modules(arlearn.exercises.__path__):
-        if chapter := re.fullmatch(r"ex(\d\d)", module.name):
-            checkers = vars(importlib.import_module(f"arlearn.exercises.{module.name}"))
-            numbers = [int(name[6:]) for name in checkers if re.fullmatch(r"check_\d+", name)]
-            found += [f"{int(chapter[1])}.{number}" for number in sorted(numbers)]
-    return found
+    """All exercises that have a checker, `["18.1", "18.2", …, "decoding.1", …]`."""
+    return published.names()
 
 
-def _checker(exercise: str) -> Callable[[Any], str | None]:
-    there = exercises()
-    if exercise not in there:
-        near = difflib.get_close_matches(exercise, there, n=3, cutoff=0.5)
-        known = f"did you mean {' or '.join(near)}?" if near else f"there are {there or 'none yet'}"
-        raise ValueError(f"no exercise {exercise!r}; {known}")
-    chapter, number = exercise.split(".")
-    module = importlib.import_module(f"arlearn.exercises.ex{int(chapter):02d}")
-    return getattr(module, f"check_{number}")
+def _said(exercise: str, tried: bool, sentence: str) -> Verdict:
+    print(sentence)
+    return Verdict(exercise, tried, sentence)
