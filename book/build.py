@@ -20,6 +20,7 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 sys.path[:0] = [str(ROOT), str(BOOK)]
 
+import data_pages  # noqa: E402
 import front  # noqa: E402
 import pages  # noqa: E402
 import reference  # noqa: E402
@@ -70,8 +71,9 @@ def assemble(source: Path, math: Path | None) -> Path:
     """Everything the site is made of, in one folder: pages, chapters, contents, settings."""
     write(source / "intro.md", intro())
     write(source / "notation.md", (BOOK / "notation.md").read_text(encoding="utf-8"))
-    for name in ("map", "order", "ledger", "data", "errata"):
+    for name in ("map", "order", "ledger", "errata"):
         write(source / f"{name}.md", getattr(pages, f"{name}_page")())
+    write(source / "data.md", data_pages.data_page())
     for name in ("paths", "status"):
         write(source / f"{name}.md", getattr(front, f"{name}_page")())
     for name in FRONT["How to choose"]:

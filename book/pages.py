@@ -1,4 +1,4 @@
-"""The book's pages that are made from data: map, reading order, ledger, data, errata."""
+"""The book's pages that are made from data: map, reading order, ledger, errata."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,6 @@ from html import escape
 
 from arlearn import catalog
 from arlearn.catalog import Lesson, Paper
-from arlearn.data import cards
 from arlearn.ledger import Row, ledger
 from arlearn.show.claim_card import SIGNS, here, rule
 from arlearn.show.periodic import BESIDE, held, table
@@ -213,30 +212,3 @@ it shows what the release does beside it. Papers without a link have no chapter 
 is no reproach: most are harmless, some explain a number that does not come out.
 
 {raw(table)}"""
-
-
-def data_page() -> str:
-    """The datasets that have a card, and who uses them."""
-    users: dict[str, list[Paper]] = {}
-    for paper in catalog.papers():
-        for name in paper.dataset:
-            users.setdefault(name, []).append(paper)
-    text = """\
-# The data
-
-Everything runs without a network. Data are real where a package ships them, and otherwise
-simulated by a law that is known, so that samples can be judged exactly. Public datasets of a
-paper's field are downloaded on request, checked by their hash, and never needed.
-"""
-    for name in cards.names():
-        card = cards.card(name)
-        splits = "; ".join(f"{split}: {what}" for split, what in card.splits.items())
-        facts = {"source": card.source, "licence": card.licence, "splits": splits}
-        facts |= {"simulated": card.simulated, "size": card.size}
-        facts["used by"] = ", ".join(paper.short for paper in users.get(name, ()))
-        told = "\n".join(f"- *{key}*: {plain(value)}" for key, value in facts.items() if value)
-        text += f"\n## {name}\n\n{plain(card.title)}. {plain(card.what)}\n\n{told}\n"
-    coming = ", ".join(f"{n} ({len(users[n])})" for n in users if n not in cards.names())
-    if coming:
-        text += f"\n## To come\n\nWith the number of papers that use them: {coming}.\n"
-    return text

@@ -78,8 +78,7 @@ def scenes(
     u = np.random.default_rng([seed, stream]).random((n, _UNIFORMS))
     kinds, places = _layout(u, objects)
     shades = 0.85 + 0.15 * u[:, [5, 11][:objects]]
-    parts = np.split(np.arange(n), range(256, n, 256))  # bounds the memory of the float64 work
-    images = torch.cat([_render(side, kinds[p], places[p], shades[p], u[p, 13:]) for p in parts])
+    images = render(side, kinds, places, shades, u[:, 13:])
     truth = tuple(
         tuple(SceneObject(SHAPES[k // 6], COLOURS[k % 6], *at) for k, at in zip(*row, strict=True))
         for row in zip(kinds.tolist(), places.tolist(), strict=True)
@@ -93,10 +92,15 @@ def caption(objects: Sequence[SceneObject]) -> str:
     names = [f"a {item.colour} {item.shape}" for item in objects]
     if len(objects) == 1:
         return names[0]
-    right, below = objects[1].x - objects[0].x, objects[1].y - objects[0].y
+    return f"{names[0]} {relation(*objects[:2])} {names[1]}"
+
+
+def relation(first: SceneObject, second: SceneObject) -> str:
+    """How the first lies to the second, along the axis on which their centres are further apart."""
+    right, below = second.x - first.x, second.y - first.y
     if abs(right) > abs(below):
-        return f"{names[0]} {'left' if right > 0 else 'right'} of {names[1]}"
-    return f"{names[0]} {'above' if below > 0 else 'below'} {names[1]}"
+        return "left of" if right > 0 else "right of"
+    return "above" if below > 0 else "below"
 
 
 def distance_map(
@@ -164,21 +168,48 @@ def _still(kinds: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return np.where(kinds // 6 == SHAPES.index("circle"), 0.0, angle)
 
 
-def _render(
-    side: int, kinds: np.ndarray, places: np.ndarray, shades: np.ndarray, u: np.ndarray
+def render(
+    side: int, kinds: np.ndarray, places: np.ndarray, shades: np.ndarray, ground: np.ndarray
 ) -> Float[Tensor, "n 3 side side"]:
-    """Draw scenes; a pixel at the edge is covered in proportion to its distance from it."""
-    image = _background(side, torch.from_numpy(u))
+    """Draw objects over a ground, the later ones over the earlier ones.
+
+    A pixel at an edge is covered in proportion to its middle's distance from it.
+
+    Args:
+        side: pixels along one side.
+        kinds: class numbers [n o].
+        places: x, y, radius, angle [n o 4], as in `SceneObject`.
+        shades: the brightness [n o] an object's colour is multiplied by.
+        ground: nine uniform numbers [n 9] that the gradient is made from.
+    """
+    parts = np.split(np.arange(len(kinds)), range(256, len(kinds), 256))  # bounds the memory
+    rows = ((kinds[part], places[part], shades[part], ground[part]) for part in parts)
+    return torch.cat([_drawn(side, *row) for row in rows])
+
+
+def _drawn(
+    side: int, kinds: np.ndarray, places: np.ndarray, shades: np.ndarray, ground: np.ndarray
+) -> Float[Tensor, "n 3 side side"]:
+    """A part of the scenes, in float64 until it is done."""
+    image = _background(side, torch.from_numpy(ground))
     palette = torch.tensor(list(PALETTE.values()), dtype=torch.float64)
     for k in range(kinds.shape[1]):
-        edge = image.new_empty(len(image), side, side)
-        for number, shape in enumerate(SHAPES):
-            some = kinds[:, k] // 6 == number
-            edge[some] = distance_map(shape, side, torch.from_numpy(places[some, k]))
+        edge = distances(side, kinds[:, k], torch.from_numpy(places[:, k]))
         cover = (0.5 - edge * side).clamp(0, 1)[:, None]
         colour = palette[kinds[:, k] % 6] * torch.from_numpy(shades[:, k, None])
         image = image * (1 - cover) + cover * colour[:, :, None, None]
     return image.float()
+
+
+def distances(
+    side: int, kinds: np.ndarray, places: Float[Tensor, "n 4"]
+) -> Float[Tensor, "n side side"]:
+    """The `distance_map` of one object per picture, whose shape its class number [n] tells."""
+    edge = places.new_empty(len(places), side, side)
+    for number, shape in enumerate(SHAPES):
+        some = torch.from_numpy(kinds // 6 == number)
+        edge[some] = distance_map(shape, side, places[some])
+    return edge
 
 
 def _background(side: int, u: Float[Tensor, "n 9"]) -> Float[Tensor, "n 3 side side"]:

@@ -20,7 +20,7 @@ from arlearn.ledger import Row, ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "book" / "_build" / "html"
-GENERATED = ("map", "order", "ledger", "data", "errata")
+GENERATED = ("map", "order", "ledger", "errata")
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +118,11 @@ def test_the_ledger_sorts_by_every_column(pages):
         assert row.count("data-key=") == 5
 
 
-def test_errata_and_data_are_whole(pages):
+def test_errata_are_whole(pages):
     errata = html_of(pages.errata_page())
     assert errata.count("<tr><th scope") - 1 == sum(len(p.errata) for p in catalog.papers())
     for slug in ("ear", "cspd", "nsarm", "selftok", "sar", "controlar"):
         assert catalog.paper(slug).errata, f"{slug}: its release is known to differ"
-    data = pages.data_page()
-    for name in pages.cards.names():
-        assert f"\n## {name}\n" in data and pages.plain(pages.cards.card(name).licence) in data
     assert pages.plain("a_b [c] $x$ <d>") == r"a\_b \[c\] \$x\$ \<d\>"
 
 

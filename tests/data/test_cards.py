@@ -8,7 +8,8 @@ import torch
 from arlearn import data, home
 from arlearn.data.cards import card, names
 
-BUILT = ["digits", "fashion-mnist", "glyphs", "mnist", "pytext", "scenes", "tiny-shakespeare"]
+BUILT = ["cifar-10", "digits", "fashion-mnist", "glyphs", "mnist", "multi30k", "pytext", "scenes"]
+BUILT += ["tasks", "tiny-shakespeare"]
 
 
 def test_every_dataset_has_a_card():
@@ -42,7 +43,7 @@ def test_an_unknown_name_gets_the_nearest():
         card("minst")
     with pytest.raises(LookupError, match="'tiny_shakespeare'; did you mean tiny-shakespeare?"):
         data.load("tiny_shakespeare")
-    with pytest.raises(LookupError, match="there are digits, "):
+    with pytest.raises(LookupError, match="there are cifar-10, digits, "):
         card("zzzzzz")
 
 

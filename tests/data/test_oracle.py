@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from arlearn.data.oracle import VALID, parse, parse_objects, scene_accuracy
+from arlearn.data.oracle import VALID, parse, parse_all, parse_objects, scene_accuracy
+from arlearn.data.scene_counts import counted_scenes
 from arlearn.data.scenes import caption, scenes
 
 
@@ -33,6 +34,35 @@ def test_both_objects_are_read_back():
     found = parse_objects(made.images, 2)
     assert [caption(seen) for seen in found] == list(made.captions)
     assert min(item.score for seen in found for item in seen) > VALID
+
+
+@pytest.mark.parametrize("side", [16, 32, 64])
+def test_objects_of_one_colour_are_told_apart(side):
+    made = counted_scenes("test", side=side, n=60)
+    for seen, objects in zip(parse_all(made.images), made.objects, strict=True):
+        assert len(seen) == len(objects)
+        for item in objects:
+            near = min(seen, key=lambda one: abs(one.x - item.x) + abs(one.y - item.y))
+            assert abs(near.x - item.x) < 0.02 and abs(near.y - item.y) < 0.02
+            assert (near.shape, near.colour) == (item.shape, item.colour)
+            assert abs(near.radius / item.radius - 1) < 0.15
+
+
+def test_all_objects_are_the_same_ones_where_each_has_its_colour():
+    made = scenes("test", side=24, n=80, objects=2)
+    for some, every in zip(parse_objects(made.images, 2), parse_all(made.images), strict=True):
+        assert [one.label for one in some] == [one.label for one in every]
+        for a, b in zip(some, every, strict=True):
+            assert abs(a.x - b.x) + abs(a.y - b.y) < 1e-3 and abs(a.radius - b.radius) < 1e-3
+            assert abs(a.score - b.score) < 1e-3
+
+
+def test_a_threshold_decides_what_is_seen():
+    images = noisy(scenes("test", side=16, n=40).images, 0.15)
+    counts = [sum(map(len, parse_all(images, level))) for level in (0, 0.5, VALID, 1)]
+    assert counts == sorted(counts, reverse=True) and counts[0] >= 40 > counts[3] == 0
+    blank = torch.full((2, 3, 16, 16), 0.5)
+    assert parse_all(blank, 0) == [(), ()] and parse_all(blank[:0]) == []
 
 
 def test_noise_costs_little_by_little(clean):

@@ -1,0 +1,79 @@
+"""The page of datasets: every card whole, samples where no network is needed, small, sound."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from reader import Reader
+
+from arlearn import data
+from arlearn.data import cards
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+
+
+@pytest.fixture(scope="module")
+def page():
+    before = list(sys.path)
+    sys.path.insert(0, str(BOOK))
+    yield importlib.import_module("data_pages").data_page()
+    sys.path[:] = before
+
+
+@pytest.fixture(scope="module")
+def sections(page):
+    """The text under each heading."""
+    parts = re.split(r"^## (.+)\n", page, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def unescaped(text):
+    return re.sub(r"\\([\\`*_$<>\[\]{}])", r"\1", text)
+
+
+@pytest.mark.parametrize("name", cards.names())
+def test_every_card_has_its_section_whole(sections, name):
+    card, text = cards.card(name), unescaped(sections[name])
+    for said in (card.title, card.what, card.source, card.licence, card.size, card.simulated):
+        assert said in text
+    assert all(what in text for what in card.splits.values())
+
+
+@pytest.mark.parametrize("name", cards.names())
+def test_a_section_shows_samples_or_says_how_to_get_them(sections, name):
+    card, text = cards.card(name), sections[name]
+    shown = text.count("data:image/png;base64,") + text.count("``````text")
+    if card.files:
+        assert shown == 0 and f'`data.load("{name}")` fetches it' in text
+        assert all(f"`{file.path}`" in text for file in card.files)
+    else:
+        assert shown >= 1
+
+
+def test_texts_are_those_of_the_loaders(sections):
+    for kind in ("arithmetic", "countdown", "sudoku", "number-words"):
+        assert f"`tasks(kind='{kind}'" in sections["tasks"]
+    assert "\n".join(data.tasks("test", "countdown", n=3).texts) in sections["tasks"]
+    excerpt = re.search(r"``````text\n(.*?)\n``````", sections["pytext"], re.DOTALL)[1]
+    assert excerpt in data.pytext("test") and excerpt.count("\n") == 19
+
+
+def test_maps_stand_beside_the_scenes(sections):
+    assert sections["scenes"].count("<figure") == 3
+    for word in ("picture", "edges", "depth", "segments"):
+        assert word in sections["scenes"]
+
+
+def test_pictures_are_described_and_the_page_is_sound_and_small(page):
+    html = "\n".join(re.findall(r"```\{raw\} html\n(.*?)\n```", page, re.DOTALL))
+    reader = Reader(html)
+    assert reader.faults == [] and html.count("<img") == html.count(' alt="') == 5
+    assert [one for one in reader.loads if not one.startswith("data:image/png;base64,")] == []
+    assert len(page.encode()) < 1_000_000
+
+
+def test_what_is_still_to_come_has_no_card(sections):
+    named = re.findall(r"(\w[\w-]*) \(\d+\)", sections.get("To come", ""))
+    assert not set(named) & set(cards.names())
