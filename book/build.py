@@ -24,6 +24,7 @@ import data_pages  # noqa: E402
 import front  # noqa: E402
 import pages  # noqa: E402
 import reference  # noqa: E402
+import speed  # noqa: E402
 
 from arlearn import catalog  # noqa: E402
 from arlearn.catalog import Lesson, Paper  # noqa: E402
@@ -33,7 +34,7 @@ BUILT = BOOK / "_build"
 FRONT = {
     "Find your way": ("map", "paths", "order"),
     "How to choose": ("choose_plan", "choose_head", "choose_sampler"),
-    "What holds": ("ledger", "status", "errata"),
+    "What holds": ("ledger", "status", "errata", "bench"),
     "Look it up": ("data", "notation", "reference"),
 }
 # Where the repository lies on GitHub, "owner/name", for links to Colab and Binder.
@@ -74,6 +75,7 @@ def assemble(source: Path, math: Path | None) -> Path:
     for name in ("map", "order", "ledger", "errata"):
         write(source / f"{name}.md", getattr(pages, f"{name}_page")())
     write(source / "data.md", data_pages.data_page())
+    write(source / "bench.md", speed.bench_page())
     for name in ("paths", "status"):
         write(source / f"{name}.md", getattr(front, f"{name}_page")())
     for name in FRONT["How to choose"]:

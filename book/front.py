@@ -167,12 +167,13 @@ def launch(entry: Paper | Lesson, repository: str) -> str:
 
 
 def with_launch(notebook: Path, entry: Paper | Lesson, repository: str) -> str:
-    """A notebook's text with the launch note behind its title."""
+    """A notebook's text as the book shows it: the launch note behind its title, links to pages."""
     told = json.loads(notebook.read_text(encoding="utf-8"))
     first = told["cells"][0]
     source = "".join(first["source"])
     first["source"] = f"{source.rstrip()}\n\n{launch(entry, repository)}"
-    return json.dumps(told, ensure_ascii=False)
+    # links inside HTML outputs (the periodic table), which Sphinx does not turn
+    return json.dumps(told, ensure_ascii=False).replace('.ipynb\\">', '.html\\">')
 
 
 def hero(path: Path) -> None:

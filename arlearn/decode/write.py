@@ -1,12 +1,14 @@
 """Plain ancestral sampling of text: one token a pass, with a cache."""
 
+import time
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from arlearn.decode.speculative import CachedModel
 from arlearn.heads.law import Law, draw
-from arlearn.trace import Trace
+from arlearn.trace import Step, Trace
 
 
 @torch.no_grad()
@@ -41,10 +43,18 @@ def write(
         )
     batch, begin = prompt.shape
     cache, trace = model.new_cache(batch, begin + n - 1), Trace(n)
-    written, new = [], prompt
-    for t in range(n):
-        logits = law.filter(model.read(new, cache)[:, -1:].float())
-        new, log_p = draw(logits, generator)
+    written, chances, seconds, new = [], [], [], prompt
+    for _ in range(n):
+        logits = model.read(new, cache)[:, -1:].float()
+        new, log_p = draw(law.filter(logits), generator)
         written.append(new)
-        trace.record(torch.tensor([t]), new, 1, confidence=log_p.exp())
-    return torch.cat(written, 1), trace
+        chances.append(log_p)
+        seconds.append(time.perf_counter() - trace.began)
+    text = torch.cat(written, 1)
+    # told at the end: a step by step account would make an accelerator wait at every token
+    drawn, chance = text.cpu().clone(), torch.cat(chances, 1).exp().cpu()
+    seconds[-1] = time.perf_counter() - trace.began
+    for t, at in enumerate(seconds):
+        here = slice(t, t + 1)
+        trace.steps.append(Step(torch.tensor([t]), drawn[:, here], 1, at, chance[:, here]))
+    return text, trace

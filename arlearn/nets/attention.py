@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 from arlearn.nets.cache import Cache
+from arlearn.nets.fused import Parts, Rotation
 from arlearn.plans import Plan
 
 # None: everybody sees everybody (with a cache: everything read so far and all new positions).
 Mask = Literal["causal"] | Bool[Tensor, "q k"] | Bool[Tensor, "b q k"] | BlockMask | None
-Rotation = tuple[Float[Tensor, "*b t f"], Float[Tensor, "*b t f"]]
 
 
 def rotation(
@@ -42,6 +42,19 @@ def rotation(
     return angles.cos(), angles.sin()
 
 
+def rotation_of_next(begin: int, n: int, head_width: int, like: Tensor) -> Rotation:
+    """`rotation` of the positions begin, begin + 1, …, begin + n - 1, read from a table."""
+    size = 1 << max(begin + n - 1, 63).bit_length()  # a text that grows asks for few tables
+    cos, sin = _table(size, head_width, like.device)
+    return cos[begin : begin + n], sin[begin : begin + n]
+
+
+@functools.lru_cache(maxsize=8)
+def _table(size: int, head_width: int, device: torch.device) -> Rotation:
+    with torch.inference_mode(False), torch.no_grad():  # whoever asks first, training may use it
+        return rotation(torch.arange(size, device=device), head_width, 1)
+
+
 def rotate(x: Float[Tensor, "b h t d"], turn: Rotation) -> Float[Tensor, "b h t d"]:
     """Turn each pair (x_f, x_{f + d/2}) by its angle."""
     cos, sin = (part.to(x.dtype) for part in turn)
@@ -63,12 +76,35 @@ def attend(
         attention = _compiled_flex() if q.is_cuda else flex_attention
         return attention(q, k, v, block_mask=mask, scale=scale)
     if isinstance(mask, str):
-        if q.shape[2] == k.shape[2]:
+        if q.shape[2] == k.shape[2] and not _in_products(q, k):
             return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
         mask = causal_tail(q.shape[2], k.shape[2], q.device)
     if mask is not None and mask.ndim == 3:
         mask = mask[:, None]
+    if _in_products(q, k):
+        return _products(q, k, v, mask, scale)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+
+
+def _in_products(q: Tensor, k: Tensor) -> bool:
+    """Whether plain products are the faster way: in bf16 on a CPU, where gradients are wanted. The
+    fused kernel's way back takes several times as long there, most at few positions."""
+    if q.device.type != "cpu" or not torch.is_grad_enabled() or k.shape[2] > 512:
+        return False
+    return q.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
+
+
+def _products(q, k, v, mask: Bool[Tensor, "*b q k"] | None, scale: float | None) -> Tensor:
+    """The same sum with the probabilities kept for the gradient, `b h q k` of them."""
+    b, h, t, d = q.shape
+    bias = q.new_zeros(1, 1, 1) if mask is None else q.new_zeros(mask.shape)
+    if mask is not None:
+        bias = bias.masked_fill_(~mask, -torch.inf)
+        if mask.ndim == 4:  # a mask per sample
+            bias = bias.expand(b, h, *mask.shape[2:]).reshape(b * h, *mask.shape[2:])
+    q, k, v = (x.reshape(b * h, -1, d) for x in (q, k, v))
+    scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=d**-0.5 if scale is None else scale)
+    return torch.bmm(scores.softmax(-1), v).view(b, h, t, d)
 
 
 def causal_tail(queries: int, keys: int, device: torch.device | str) -> Bool[Tensor, "q k"]:
@@ -96,6 +132,12 @@ def block_mask(clean: Plan, noisy: Plan | None = None) -> BlockMask:
         *(None, None, 2 * t, 2 * t),
         device=device,
     )
+
+
+def query_scale(log_scale: Float[Tensor, "h 1 1"]) -> Float[Tensor, "h 1 1"]:
+    """exp of the learned scale, at most 100 as in VAR: a long training must not make the softmax a
+    switch."""
+    return log_scale.clamp(max=4.605).exp()
 
 
 @functools.cache
@@ -133,22 +175,20 @@ class Attention(nn.Module):
         layer: int = 0,
     ) -> Float[Tensor, "b t d"]:
         """Attend; a cache (never for a memory) is written at `layer` and read as a whole."""
-        q, k, v = self._project(x, memory)
+        q, k, v = self._project(x, memory, turn)
         scale = None
         if self.log_scale is not None:
-            # capped at 100 as in VAR, so that a long training cannot make the softmax a switch
-            q = F.normalize(q, dim=-1) * self.log_scale.clamp(max=4.605).exp().to(q.dtype)
+            q = F.normalize(q, dim=-1) * query_scale(self.log_scale).to(q.dtype)
             k, scale = F.normalize(k, dim=-1), 1.0
-        if turn is not None:
-            q, k = rotate(q, turn), rotate(k, turn)
         if cache is not None:
             k, v = cache.write(layer, k, v)
         y = attend(q, k, v, mask, scale)
         return self.out(rearrange(y, "b h t d -> b t (h d)"))
 
-    def _project(self, x: Tensor, memory: Tensor | None):
+    def _project(self, x: Tensor, memory: Tensor | None, turn: Rotation | None):
+        """Queries, keys, values. Turning keeps lengths, so it may come before normalising."""
         if not self.cross:
-            return rearrange(self.query(x), "b t (n h d) -> n b h t d", n=3, h=self.heads)
+            return Parts.apply(self.query(x), self.heads, turn)
         if memory is None:
             raise ValueError("this attention reads a memory; pass memory=")
         q = rearrange(self.query(x), "b t (h d) -> b h t d", h=self.heads)

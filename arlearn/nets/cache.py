@@ -1,5 +1,7 @@
 """Keys and values of positions already read, so that a sampler never reads them twice."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -27,17 +29,27 @@ class Cache:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ):
-        shape = (depth, batch, heads, capacity, head_width)
+        shape = (depth, 2, batch, heads, capacity, head_width)
         if min(shape) < 1:
             raise ValueError(f"a cache needs positive sizes, not {shape}")
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.both = torch.zeros(shape, device=device, dtype=dtype)  # of each layer keys and values
         self.length = 0
+        self.flat: Any = None  # what its transformer prepared for `nets.step`, once a session
+
+    @property
+    def keys(self) -> Float[Tensor, "layers b h n d"]:
+        """Keys of every layer, those beyond `length` meaning nothing."""
+        return self.both[:, 0]
+
+    @property
+    def values(self) -> Float[Tensor, "layers b h n d"]:
+        """Values of every layer, as the keys."""
+        return self.both[:, 1]
 
     @property
     def capacity(self) -> int:
         """Positions there is room for."""
-        return self.keys.shape[3]
+        return self.both.shape[4]
 
     def write(
         self, layer: int, keys: Float[Tensor, "b h n d"], values: Float[Tensor, "b h n d"]
@@ -47,19 +59,34 @@ class Cache:
         Raises:
             ValueError: no room is left, or the batch differs from the cache's.
         """
-        end = self.length + keys.shape[2]
+        end = self._end(keys.shape[0], keys.shape[2])
+        self.both[layer, 0, :, :, self.length : end] = keys
+        self.both[layer, 1, :, :, self.length : end] = values
+        return self.both[layer, 0, :, :, :end], self.both[layer, 1, :, :, :end]
+
+    def room(self, batch: int) -> tuple[tuple[Tensor, ...], ...]:
+        """Views for a pass over one position that fills all layers itself, a tuple over the layers
+        of each: where its key and value go, `2 b h 1 d`, all keys and all values up to there.
+
+        Raises:
+            ValueError: as `write`.
+        """
+        end = self._end(batch, 1)
+        new, all_ = self.both[..., self.length : end, :], self.both[..., :end, :]
+        return new.unbind(0), all_[:, 0].unbind(0), all_[:, 1].unbind(0)
+
+    def _end(self, batch: int, n: int) -> int:
+        end = self.length + n
         if end > self.capacity:
             raise ValueError(
                 f"{end} positions do not fit a cache for {self.capacity}; reserve a larger one"
             )
-        if keys.shape[0] != self.keys.shape[1]:
+        if batch != self.both.shape[2]:
             raise ValueError(
-                f"a batch of {keys.shape[0]} meets a cache for {self.keys.shape[1]}; "
+                f"a batch of {batch} meets a cache for {self.both.shape[2]}; "
                 "reindex the cache or make one for this batch"
             )
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        return end
 
     def advance(self, n: int) -> None:
         """Count the n positions just written."""
@@ -75,11 +102,9 @@ class Cache:
         """Keep only these positions, in this order (the accepted branch of a draft tree)."""
         if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) < self.length:
             raise ValueError(f"positions {positions.tolist()} are not all below {self.length}")
-        self.keys[:, :, :, : len(positions)] = self.keys[:, :, :, positions]
-        self.values[:, :, :, : len(positions)] = self.values[:, :, :, positions]
+        self.both[..., : len(positions), :] = self.both[..., positions, :]
         self.length = len(positions)
 
     def reindex(self, samples: Int[Tensor, "b"]) -> None:
         """Sample i continues what sample `samples[i]` has read (beams; the batch may change)."""
-        self.keys = self.keys[:, samples]
-        self.values = self.values[:, samples]
+        self.both = self.both[:, :, samples]

@@ -73,6 +73,12 @@ class LanguageModel(PlanModel):
         self._fits(units.shape[1])
         return self.backbone(self.sequence(units), mask="causal")
 
+    def unit_loss(
+        self, units: Int[Tensor, "b t"], labels: Int[Tensor, "b"] | None = None
+    ) -> Float[Tensor, "b t"]:
+        """Negative log-likelihood of each token of a text, in nats; t may be below the context."""
+        return self.head.loss(self(units, labels), units)
+
     def logits(self, units: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         """Logits of each token of a text given the tokens before it."""
         return self.head(self(units))

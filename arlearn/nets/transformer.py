@@ -6,8 +6,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from arlearn.nets.attention import Attention, Mask, rotation
+from arlearn.nets.attention import Attention, Mask, rotation, rotation_of_next
 from arlearn.nets.cache import Cache
+from arlearn.nets.fused import GatedUnit, Norm
+from arlearn.nets.step import Flat, flat_weights, look_up, step
 
 
 class SwiGLU(nn.Module):
@@ -21,8 +23,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         """Apply to every position on its own."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        return self.out(F.silu(gate) * up)
+        return self.out(GatedUnit.apply(self.gate_up(x)))
 
 
 class Modulation(nn.Module):
@@ -61,12 +62,12 @@ class Block(nn.Module):
     ):
         super().__init__()
         plain = cond_width is None  # a modulated norm needs no gain of its own
-        self.norm_attention = nn.RMSNorm(width, elementwise_affine=plain)
+        self.norm_attention = Norm(width, elementwise_affine=plain)
         self.attention = Attention(width, heads, qk_norm=qk_norm)
         if memory_width is not None:
-            self.norm_memory = nn.RMSNorm(width)
+            self.norm_memory = Norm(width)
             self.memory = Attention(width, heads, memory_width=memory_width, qk_norm=qk_norm)
-        self.norm_mlp = nn.RMSNorm(width, elementwise_affine=plain)
+        self.norm_mlp = Norm(width, elementwise_affine=plain)
         self.mlp = SwiGLU(width, hidden)
         self.modulation = None if plain else Modulation(cond_width, width, 6)
         self.dropout = nn.Dropout(dropout)
@@ -135,7 +136,7 @@ class Transformer(nn.Module):
             )
             for _ in range(depth)
         )
-        self.norm = nn.RMSNorm(width, elementwise_affine=cond_width is None)
+        self.norm = Norm(width, elementwise_affine=cond_width is None)
         self.modulation = None if cond_width is None else Modulation(cond_width, width, 2)
         with torch.no_grad():  # the residual stream's variance must not grow with depth
             for block in self.blocks:
@@ -183,9 +184,15 @@ class Transformer(nn.Module):
         if self.rotary == 2 and positions is None:
             raise ValueError("a transformer with rotary=2 needs positions of shape (t, 2)")
         begin = 0 if cache is None else cache.length
+        turn, head_width = None, self.width // self.heads
         if self.rotary and positions is None:
-            positions = torch.arange(begin, begin + x.shape[1], device=x.device)
-        turn = rotation(positions, self.width // self.heads, self.rotary) if self.rotary else None
+            turn = rotation_of_next(begin, x.shape[1], head_width, x)
+        elif self.rotary:
+            turn = rotation(positions, head_width, self.rotary)
+        if cache is not None and (flat := self._flat(x, mask, cond, cache)):
+            x = step(x, flat, turn, cache)
+            cache.advance(int(commit))
+            return x
         for layer, block in enumerate(self.blocks):
             x = block(x, mask=mask, turn=turn, cond=cond, memory=memory, cache=cache, layer=layer)
         if cache is not None and commit:
@@ -195,6 +202,19 @@ class Transformer(nn.Module):
             return x
         shift, scale = self.modulation(cond)
         return x * (1 + scale) + shift
+
+    def _flat(self, x: Tensor, mask: Mask, cond: Tensor | None, cache: Cache) -> Flat | None:
+        """What `step` needs, where the pass is one it can make: one new position that sees all."""
+        whole = mask is None or (isinstance(mask, str) and mask == "causal")
+        if x.shape[1] != 1 or not whole or torch.is_grad_enabled():
+            return None
+        if torch.is_autocast_enabled(x.device.type) or x.dtype != cache.both.dtype:
+            return None
+        if cache.flat is None:
+            cache.flat = flat_weights(self)
+        if cache.flat:
+            look_up(cache.flat, self, cond)
+        return cache.flat or None
 
 
 def grid(side: int, *, stretch: float = 1.0) -> Float[Tensor, "cells 2"]:

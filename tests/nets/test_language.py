@@ -39,6 +39,12 @@ def test_shorter_texts_have_the_logits_of_their_beginning(model, text):
     assert torch.allclose(model.logits(text[:, :4]), model.logits(text)[:, :4], atol=1e-5)
 
 
+def test_the_loss_of_a_shorter_text_is_that_of_its_beginning(model, text):
+    whole = model.unit_loss(text)
+    assert torch.allclose(model.unit_loss(text[:, :4]), whole[:, :4], atol=1e-5)
+    assert model.loss(text[:, :4]).item() == pytest.approx(whole[:, :4].mean().item(), abs=1e-5)
+
+
 def test_the_loop_over_plans_and_the_loop_over_text_draw_the_same(model):
     prompt = torch.full((3, 1), model.start)
     dice = [torch.Generator().manual_seed(1) for _ in range(2)]

@@ -1,0 +1,154 @@
+"""One new position through a transformer whose keys and values are cached, without the layers.
+
+A pass over one position does little arithmetic: most of its time goes into module calls, views and
+small kernels. Here the sums of `transformer.Block` are written flat, over matrices prepared once a
+session; so is what a condition changes, which stays the same while a text grows.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from arlearn.nets.attention import Rotation, query_scale
+from arlearn.nets.cache import Cache
+
+
+@dataclass
+class Flat:
+    """The weights of a transformer in the order in which a pass needs them.
+
+    Attributes:
+        heads: attention heads per layer.
+        floor: sqrt(d · eps), which keeps a norm from dividing by nothing.
+        root: what a norm's result still has to be multiplied by; see `_norm`.
+        matrices: of each block the four matrices, input first, the norms' gains multiplied in,
+            and the scales of queries and keys where they are normalised.
+        last: the last norm's gain, where it has one.
+        cond, changes: the condition seen last; for it, each block's (scale, shift) of both norms
+            and their gates. The last norm's stand behind them.
+    """
+
+    heads: int
+    floor: Tensor
+    root: float
+    matrices: list[tuple[Tensor | None, ...]]
+    last: Tensor | None
+    cond: Tensor | None
+    changes: list[tuple[Tensor | None, ...]]
+
+
+def flat_weights(model: nn.Module) -> Flat | None:
+    """The weights of a `Transformer`; None where its layers have to be called one by one.
+
+    That is so for layers that read a memory or drop units, and for layers that somebody listens to
+    (hooks, by which sharded weights are gathered too).
+    """
+    if model.memory_width is not None or (model.training and model.blocks[0].dropout.p):
+        return None
+    if any(part._forward_hooks or part._forward_pre_hooks for part in model.modules()):
+        return None
+    like, d = model.blocks[0].mlp.out.weight, model.width
+    floor = like.new_tensor((d * torch.finfo(like.dtype).eps) ** 0.5)
+    root = 1.0 if like.is_cuda else d**0.5
+    matrices = []
+    for block in model.blocks:
+        scale = block.attention.log_scale
+        if scale is not None:  # queries are scaled, keys only normalised
+            scale = torch.cat([query_scale(scale), torch.ones_like(scale)])[:, :, 0]
+        layers = (
+            _behind(block.norm_attention, block.attention.query, root),
+            block.attention.out.weight.t().contiguous(),
+            _behind(block.norm_mlp, block.mlp.gate_up, root),
+            block.mlp.out.weight.t().contiguous(),
+        )
+        matrices.append((*layers, scale))
+    last = None if model.norm.weight is None else model.norm.weight * root
+    return Flat(model.heads, floor, root, matrices, last, None, [])
+
+
+def _behind(norm: nn.RMSNorm, layer: nn.Linear, root: float) -> Float[Tensor, "d e"]:
+    """The matrix of a layer behind a norm; the norm's gain is part of it, if it has one."""
+    weight = layer.weight.t()
+    return weight.contiguous() if norm.weight is None else weight * (norm.weight * root)[:, None]
+
+
+def look_up(flat: Flat, model: nn.Module, cond: Tensor | None) -> None:
+    """Fill `flat.changes` for a condition, unless it is the one that was seen last."""
+    if flat.changes and flat.cond is cond:
+        return
+    flat.cond, flat.changes = cond, []
+    for part in (*model.blocks, model):
+        if cond is None:
+            flat.changes.append((None,) * 6)
+            continue
+        parts = [x[:, 0] for x in part.modulation(cond)]  # shift, scale, gate, and again
+        for i in range(1, len(parts), 3):
+            parts[i] = (1 + parts[i]) * flat.root
+        for i in range(2, len(parts), 3):
+            parts[i] = 1 + parts[i]
+        flat.changes.append(tuple(parts))
+
+
+def step(
+    x: Float[Tensor, "b 1 d"], flat: Flat, turn: Rotation | None, cache: Cache
+) -> Float[Tensor, "b 1 d"]:
+    """Hidden states of one new position per sample; its keys and values stand in the cache.
+
+    `Block.forward` for t = 1: x + gate · out(attention(norm x)), then x + gate · mlp(norm x).
+    """
+    x, (b, _, d), heads, floor = x[:, 0], x.shape, flat.heads, flat.floor
+    width = d // heads
+    turn = None if turn is None else _of_all_three(turn, x.dtype)
+    rows = zip(flat.matrices, flat.changes[:-1], *cache.room(b), strict=True)
+    for (qkv, out, gate_up, down, scale), change, new, keys, values in rows:
+        shift, gain, gate, shift_mlp, gain_mlp, gate_mlp = change
+        y = torch.mm(_norm(x, floor, gain, shift), qkv)
+        if scale is not None:
+            qk = F.normalize(y[:, : 2 * d].view(b, 2 * heads, width), dim=-1) * scale
+            y = torch.cat([qk.view(b, 2 * d), y[:, 2 * d :]], dim=1)
+        if turn is not None:  # (first, second) · cos + (second, first) · (-sin, sin)
+            y = y.view(b, 3, heads, 2, width // 2)
+            y = torch.addcmul(y * turn[0], y.flip(3), turn[1])
+        y = y.view(b, 3, heads, 1, width).transpose(0, 1)
+        new.copy_(y[1:])
+        factor = None if scale is None else 1.0
+        y = F.scaled_dot_product_attention(y[0], keys, values, scale=factor)
+        x = _add(x, y.view(b, d), out, gate)
+        up, y = torch.mm(_norm(x, floor, gain_mlp, shift_mlp), gate_up).chunk(2, dim=1)
+        x = _add(x, F.silu(up).mul_(y), down, gate_mlp)
+    shift, gain = flat.changes[-1][:2]
+    x = _norm(x, floor, gain, shift)
+    return (x if gain is not None else x * flat.last)[:, None]
+
+
+def _norm(
+    x: Float[Tensor, "b d"], floor: Tensor, gain: Tensor | None, shift: Tensor | None
+) -> Float[Tensor, "b d"]:
+    """x / sqrt(mean x² + eps), then gain and shift if there are any.
+
+    On a CPU torch composes it of six kernels; three give x / sqrt(Σ x² + d · eps), and the missing
+    sqrt(d) is part of what it is multiplied by.
+    """
+    if x.is_cuda:
+        y = F.rms_norm(x, x.shape[1:])
+    else:
+        y = x / torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), floor)
+    return y if gain is None else torch.addcmul(shift, y, gain)
+
+
+def _of_all_three(turn: Rotation, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """cos and (-sin, sin) of one position, for queries, keys, and values, which are not turned."""
+    cos, sin = (part.to(dtype)[..., None, None, :] for part in turn)
+    sin = torch.cat([-sin, sin], dim=-2)
+    cos = torch.cat([cos, cos, torch.ones_like(cos)], dim=-4)
+    return cos, torch.cat([sin, sin, torch.zeros_like(sin)], dim=-4)
+
+
+def _add(x: Tensor, y: Tensor, weight: Tensor, gate: Tensor | None) -> Float[Tensor, "b d"]:
+    """x + gate · (y weight)."""
+    if gate is None:
+        return torch.addmm(x, y, weight)
+    return torch.addcmul(x, torch.mm(y, weight), gate)
