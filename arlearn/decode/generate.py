@@ -143,4 +143,7 @@ def _batch(labels: Tensor | None, batch: int | None, given: Tensor | None) -> in
             if not sizes
             else f"labels, given units and batch disagree about the number of samples: {sizes}"
         )
-    return sizes.pop()
+    size = sizes.pop()
+    if size < 1:
+        raise ValueError(f"{size} samples cannot be drawn; ask for at least 1")
+    return size

@@ -1,5 +1,6 @@
 """What a sampler may do to a law before it draws: temperature, truncation, guidance."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,8 @@ class Law:
         guidance: classifier-free guidance g; logits (or velocities) become
             (1 + g) * conditional - g * unconditional. 0 is plain conditional sampling.
         ramp: guidance grows linearly from 0 at the first step to g at the last (VAR, xAR, ELM).
+        min_p: keep the units at least this many times as likely as the most likely one (None: all;
+            Nguyen et al. 2024, arXiv 2407.01082).
 
     Raises:
         ValueError: a field is outside its range.
@@ -29,6 +32,7 @@ class Law:
     top_p: float | None = None
     guidance: float = 0.0
     ramp: bool = False
+    min_p: float | None = None
 
     def __post_init__(self):
         if not self.temperature >= 0:
@@ -37,6 +41,8 @@ class Law:
             raise ValueError(f"top_k {self.top_k} keeps nothing; use 1 or more, or None for all")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p {self.top_p} is no probability above 0; 1 or None keeps all")
+        if self.min_p is not None and not 0 < self.min_p <= 1:
+            raise ValueError(f"min_p {self.min_p} is no share above 0; None keeps all units")
 
     def strength(self, step: int, n_steps: int) -> float:
         """The guidance at one step of `n_steps`."""
@@ -58,7 +64,8 @@ class Law:
         if self.temperature == 0:
             best = logits.argmax(-1, keepdim=True)
             return torch.full_like(logits, -torch.inf).scatter(-1, best, 0.0)
-        logits = logits / self.temperature
+        if self.temperature != 1:
+            logits = logits / self.temperature
         if self.top_k is not None and self.top_k < v:
             least = logits.topk(self.top_k, dim=-1).values[..., -1:]
             logits = logits.masked_fill(logits < least, -torch.inf)
@@ -68,6 +75,9 @@ class Law:
             above = mass.cumsum(-1) - mass  # probability of strictly more likely units
             ordered = ordered.masked_fill(above >= self.top_p, -torch.inf)
             logits = torch.empty_like(logits).scatter(-1, index, ordered)
+        if self.min_p is not None:
+            least = logits.amax(-1, keepdim=True) + math.log(self.min_p)
+            logits = logits.masked_fill(logits < least, -torch.inf)
         return logits
 
 
@@ -87,8 +97,19 @@ def guided(conditional: Tensor, unconditional: Tensor | None, strength: float) -
 def draw(
     logits: Float[Tensor, "*b v"], generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """One index per row of logits, and its log-probability."""
+    """One index per row of logits, and its log-probability.
+
+    Raises:
+        ValueError: a row is no law, because a logit is nan or all of them are -inf.
+    """
     log_p = logits.float().log_softmax(-1)
-    index = torch.multinomial(log_p.exp().view(-1, logits.shape[-1]), 1, generator=generator)
+    try:
+        index = torch.multinomial(log_p.exp().view(-1, logits.shape[-1]), 1, generator=generator)
+    except RuntimeError as error:
+        wrong = "nan" if logits.isnan().any() else "-inf everywhere, or +inf"
+        raise ValueError(
+            f"logits that are {wrong} give no probability to draw from; look at the network's "
+            "weights (a training that diverged?) and at the law that cut them"
+        ) from error
     index = index.view(logits.shape[:-1])
     return index, log_p.gather(-1, index[..., None])[..., 0]

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from arlearn.checks import axes, indices
 from arlearn.heads.categorical import Categorical
 from arlearn.nets.cache import Cache
 from arlearn.nets.plan_model import PlanModel
@@ -67,8 +68,12 @@ class LanguageModel(PlanModel):
         """Hidden states from which each token of a text is predicted; t may be below the context.
 
         Raises:
-            ValueError: the text is longer than the context, empty, or labels are given.
+            TypeError: the tokens are no integers.
+            ValueError: no batch of texts, a token outside the vocabulary, a text that is empty or
+                longer than the context, or labels.
         """
+        axes("texts", units, "b t")
+        indices("tokens", units, self.vocab)
         self.condition(labels, len(units))
         self._fits(units.shape[1])
         return self.backbone(self.sequence(units), mask="causal")
@@ -93,7 +98,13 @@ class LanguageModel(PlanModel):
         return self.backbone.cache(batch, capacity)
 
     def read(self, tokens: Int[Tensor, "b n"], cache: Any) -> Float[Tensor, "b n v"]:
-        """Read n tokens behind those in the cache; the logits of the token after each."""
+        """Read n tokens behind those in the cache; the logits of the token after each.
+
+        Raises:
+            TypeError, ValueError: a text begins with what is no token.
+        """
+        if not cache.length:  # what comes later was mostly drawn from this model
+            indices("tokens", tokens, self.vocab + 1)
         return self.head(self.backbone(self.embed(tokens), mask="causal", cache=cache))
 
     def _fits(self, length: int) -> None:

@@ -75,12 +75,15 @@ class PlanModel(nn.Module):
         """The label's embedding; the one for "no label" where labels is None.
 
         Raises:
-            ValueError: a label outside the classes, or labels for a model without classes.
+            ValueError: a label outside the classes, not one per sample, or labels for a model
+                without classes.
         """
         if self.label is None:
             if labels is not None:
                 raise ValueError("labels were given to a model without classes")
             return None
+        if labels is not None and len(labels) != batch:
+            raise ValueError(f"{len(labels)} labels for {batch} samples; give one for each")
         if labels is None:
             labels = torch.full((batch,), self.classes, device=self.step.device)
         elif len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= self.classes:
@@ -94,7 +97,16 @@ class PlanModel(nn.Module):
     def forward(
         self, units: Tensor, labels: Int[Tensor, "b"] | None = None
     ) -> Float[Tensor, "b t d"]:
-        """Hidden states of all units under teacher forcing, in the order of generation."""
+        """Hidden states of all units under teacher forcing, in the order of generation.
+
+        Raises:
+            ValueError: not as many units as the plan has positions, or labels that do not fit.
+        """
+        if units.shape[1:2] != self.step.shape:
+            raise ValueError(
+                f"units of shape {tuple(units.shape)} must be b t with the {len(self.step)} "
+                "positions of the plan"
+            )
         cond = self.condition(labels, len(units))
         return self.backbone(
             self.sequence(units, cond),

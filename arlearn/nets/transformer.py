@@ -174,8 +174,14 @@ class Transformer(nn.Module):
         queries and all keys, cached ones first. Without `commit` the cache is read but not grown.
 
         Raises:
-            ValueError: a condition, memory or positions that the model needs or cannot take.
+            ValueError: x has other axes or another width; a condition, memory or positions that the
+                model needs or cannot take.
         """
+        if x.ndim != 3 or x.shape[-1] != self.width:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)} must be b t d with a width d of {self.width}; "
+                "add the batch with x[None], or build the model with another width"
+            )
         if (cond is None) != (self.cond_width is None):
             raise ValueError(
                 f"condition {'missing' if cond is None else 'given'}, but the model "
