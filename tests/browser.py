@@ -145,8 +145,9 @@ class Browser:
             time.sleep(0.05)
 
     def press(self, key: str) -> None:
-        """A key, sent to what has the focus: ArrowRight, Home, Enter, or a space."""
-        codes = {"ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Enter": 13, " ": 32}
+        """A key, sent to what has the focus: an arrow, Home, End, Enter, or a space."""
+        codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        codes |= {"Home": 36, "End": 35, "Enter": 13, " ": 32}
         given = {"key": key, "code": "Space" if key == " " else key}
         given |= {"windowsVirtualKeyCode": codes[key]}
         text = {"text": "\r" if key == "Enter" else key} if key in ("Enter", " ") else {}

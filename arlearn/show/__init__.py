@@ -1,17 +1,25 @@
 """Everything that is looked at: pictures, plots, the trace player, source code, exercises."""
 
+from arlearn.show.element import Element
 from arlearn.show.exercises import Verdict, WrongAnswer, check, exercises
+from arlearn.show.explore_orders import explore_masks, explore_plans
+from arlearn.show.explorers import explore_law, explore_papers, explore_speculation
 from arlearn.show.masks import mask, order, pyramid
+from arlearn.show.periodic import Periodic, periodic
 from arlearn.show.picture import Picture
 from arlearn.show.pictures import compare, filmstrip, grid
-from arlearn.show.player import Player, play, scrub
+from arlearn.show.player import play, scrub
 from arlearn.show.plots import bars, curves, scaling
 from arlearn.show.source import Source, source
+from arlearn.show.texts import Passages, Text, passages, text
 
 __all__ = [
+    "Element",
+    "Passages",
+    "Periodic",
     "Picture",
-    "Player",
     "Source",
+    "Text",
     "Verdict",
     "WrongAnswer",
     "bars",
@@ -19,13 +27,21 @@ __all__ = [
     "compare",
     "curves",
     "exercises",
+    "explore_law",
+    "explore_masks",
+    "explore_papers",
+    "explore_plans",
+    "explore_speculation",
     "filmstrip",
     "grid",
     "mask",
     "order",
+    "passages",
+    "periodic",
     "play",
     "pyramid",
     "scaling",
     "scrub",
     "source",
+    "text",
 ]

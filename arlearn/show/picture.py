@@ -184,8 +184,13 @@ def image_tag(png: bytes, alt: str, attributes: str, style: str = "") -> str:
     return (
         f'<img class="dark-light" alt="{html.escape(alt)}" {attributes} style="max-width:100%;'
         f'height:auto;padding:0;border-radius:6px;{style}"'
-        f' src="data:image/png;base64,{b64encode(png).decode("ascii")}">'
+        f' src="{embedded(png)}">'
     )
+
+
+def embedded(png: bytes) -> str:
+    """A PNG file as an address that holds it whole."""
+    return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
 
 
 def captioned(words: str) -> str:

@@ -1,153 +1,34 @@
-"""A player that needs no kernel: precomputed frames behind a slider, in any page."""
+"""The trace player: the steps of any generation behind one control, with what they cost so far."""
 
-import hashlib
-import html
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from string import Template
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from arlearn.show.picture import Picture, captioned, decode, encode, image_tag, pixels, size
-from arlearn.show.pictures import moments, nfe, trace_shots
+from arlearn.show import cells, series
+from arlearn.show.element import Element
+from arlearn.show.picture import (
+    Picture,
+    captioned,
+    embedded,
+    encode,
+    image_tag,
+    pixels,
+    size,
+)
+from arlearn.show.picture import (
+    decode as opened,
+)
+from arlearn.show.pictures import moments, trace_shots
 from arlearn.show.sheet import lines, sheet
 from arlearn.trace import Trace
 
-# Without its script (GitHub, a notebook not trusted yet) the frames that are not hidden stand below
-# each other; the script turns the same frames into the player. They are hidden by inline style, as
-# JupyterLab takes `hidden` and <style> out of notebooks it does not trust.
-PAGE = Template("""\
-<div class="arlearn-scrub" data-scrub="$key" role="group" aria-label="$label"
- style="margin:0.6em 0">
-<style>
-.arlearn-scrub{color:inherit;max-width:100%}
-.arlearn-scrub .frames{display:flex;flex-wrap:wrap;gap:.6em}
-.arlearn-scrub .frames figure{margin:0;max-width:100%;text-align:left}
-.arlearn-scrub .bar{display:flex;gap:.4em;align-items:center;max-width:32em;margin-top:.4em}
-.arlearn-scrub .bar input{flex:1;min-width:4em;accent-color:currentColor}
-.arlearn-scrub .bar button{font:inherit;color:inherit;background:transparent;cursor:pointer;
- border:1px solid currentColor;border-radius:6px;min-width:2.4em;min-height:2.2em;padding:0 .5em}
-.arlearn-scrub figcaption{font-variant-numeric:tabular-nums}
-</style>
-<div class="frames">
-$frames
-</div>
-<div class="bar" style="display:none">
-<button type="button" $keys class="play" aria-label="play">▶</button>
-<button type="button" $keys class="back" aria-label="one step back">‹</button>
-<input type="range" $keys min="0" max="$last" value="$last" aria-label="$label: step">
-<button type="button" $keys class="next" aria-label="one step forward">›</button>
-</div>
-$caption
-<script>
-for (const box of document.querySelectorAll('[data-scrub="$key"]:not([data-ready])')) {
-  box.setAttribute("data-ready", "");
-  const frames = [...box.querySelectorAll(".frames figure")];
-  const slider = box.querySelector("input"), play = box.querySelector(".play");
-  let timer = null;
-  const show = (i) => {
-    frames.forEach((frame, j) => { frame.style.display = i === j ? "" : "none"; });
-    slider.value = i;
-    slider.setAttribute("aria-valuetext", frames[i].querySelector("figcaption").textContent);
-  };
-  const stop = () => {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = "▶";
-    play.setAttribute("aria-label", "play");
-  };
-  const move = (by) => { show(Math.min(Math.max(+slider.value + by, 0), $last)); };
-  const start = () => {
-    if (+slider.value === $last) show(0);
-    play.textContent = "❚❚";
-    play.setAttribute("aria-label", "pause");
-    timer = setInterval(() => {
-      move(1);
-      if (+slider.value === $last || !box.isConnected) stop();
-    }, $pause);
-  };
-  play.addEventListener("click", () => { timer === null ? start() : stop(); });
-  box.querySelector(".back").addEventListener("click", () => { stop(); move(-1); });
-  box.querySelector(".next").addEventListener("click", () => { stop(); move(1); });
-  slider.addEventListener("input", () => { stop(); show(+slider.value); });
-  // on a click, JupyterLab gives the focus to the cell
-  slider.addEventListener("click", () => { setTimeout(() => slider.focus()); });
-  box.querySelector(".bar").style.display = "";
-  show($last);
-}
-</script>
-</div>""")
-STILL, STRIP = 4, 8  # frames that show where no script runs, and in the filmstrip
+STILL = 4  # frames that show where no script runs
+SHOTS = 33  # pictures of a long trace
+CHANGES = 257  # steps of a long trace whose units are sent, not pictures of them
 COLOURS = 128  # of a frame; keeps 33 frames of eight 32-pixel pictures under 150 KB
-
-
-@dataclass(frozen=True, eq=False)
-class Player:
-    """Frames behind a slider with a play button; a filmstrip where no script runs.
-
-    The slider answers to the arrow keys, Home and End; the colours are the page's own.
-
-    Attributes:
-        frames: one PNG file per frame.
-        captions: one per frame, shown below it.
-        label: what is played, for screen readers and as the name of the slider.
-        caption: what to see, below the player; may be empty.
-        width: how wide a frame is drawn, in CSS pixels; smaller files are enlarged, unblurred.
-        seconds: how long a frame stays while playing.
-    """
-
-    frames: tuple[bytes, ...]
-    captions: tuple[str, ...]
-    label: str
-    caption: str
-    width: int
-    seconds: float
-
-    def __repr__(self) -> str:
-        return f"[player: {self.label}, {len(self.frames)} frames] {self.caption}".strip()
-
-    def _repr_html_(self) -> str:
-        # a key made of the content: the same run writes the same notebook, and two players on one
-        # page differ unless they are the same
-        told = "".join([*self.captions, self.label, self.caption]).encode()
-        key = hashlib.sha256(b"".join(self.frames) + told).hexdigest()[:12]
-        shown = moments(None, 0, len(self.frames) - 1, STILL)
-        return PAGE.substitute(
-            key=key,
-            label=html.escape(self.label),
-            frames="\n".join(self._figure(i, i in shown) for i in range(len(self.frames))),
-            last=len(self.frames) - 1,
-            caption=f"<p>{html.escape(self.caption)}</p>" if self.caption else "",
-            pause=round(self.seconds * 1000),
-            keys='data-lm-suppress-shortcuts="true"',  # or JupyterLab takes the arrow keys
-        )
-
-    def _figure(self, i: int, shown: bool) -> str:
-        frame, words = self.frames[i], self.captions[i]
-        sharp = "image-rendering:pixelated;" * (size(frame)[0] < self.width)
-        style = f"{sharp}outline:1px solid #8886"
-        image = image_tag(frame, f"{self.label}: {words}", f'width="{self.width}"', style)
-        hidden = "" if shown else ' style="display:none"'
-        return f"<figure{hidden}>{image}{captioned(words)}</figure>"
-
-    def strip(self) -> Picture:
-        """Up to 4 of the frames as one picture, for pages and printers without HTML."""
-        at = moments(None, 0, len(self.frames) - 1, 4)
-        tiles = [_thinned(decode(self.frames[i]), 160) for i in at]
-        page = lines(tiles, 4, captions=[str(i) for i in at])
-        scale = max(1, 160 // tiles[0].shape[1])
-        alt = f"{self.label}: {len(at)} of its {len(self.frames)} frames"
-        return sheet(page, alt=alt, scale=scale, caption=self.caption)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return {
-            "text/html": self._repr_html_(),
-            "image/png": self.strip().png,
-            "text/plain": repr(self),
-        }
 
 
 def scrub(
@@ -158,8 +39,15 @@ def scrub(
     caption: str = "",
     width: int | None = None,
     seconds: float = 0.4,
-) -> Player:
+) -> Element:
     """A player over given frames: pictures of a dataset or model, or `Picture`s (plots, masks).
+
+    Args:
+        captions: one per frame, shown below it.
+        label: what is played, for screen readers and as the name of the slider.
+        caption: what to see, below the player.
+        width: how wide a frame is drawn, in CSS pixels; smaller files are enlarged, unblurred.
+        seconds: how long a frame stays while playing.
 
     Raises:
         ValueError: no frame, not one caption per frame, or an empty label (screen readers say it).
@@ -167,67 +55,134 @@ def scrub(
     files = [frame.png if isinstance(frame, Picture) else encode(pixels(frame)) for frame in frames]
     if not files or len(captions) != len(files):
         raise ValueError(f"{len(captions)} captions for {len(files)} frames; give one for each")
-    if not label.strip():
-        raise ValueError("label is empty; say in a few words what the frames show")
     widest = max(size(file)[0] for file in files)
     width = width or (widest if widest > 160 else widest * max(1, 320 // widest))
-    return Player(tuple(files), tuple(captions), label, caption, width, seconds)
+    shared = {"captions": list(captions), "counts": [], "seconds": seconds}
+    return _pictures(files, shared, label, caption, {"width": width, "columns": 1})
 
 
 def play(
     trace: Trace,
-    picture: Callable[[Tensor, int], Tensor],
+    picture: Callable[[Tensor, int], Tensor] | None = None,
     *,
     label: str,
-    samples: int = 8,
+    decode: Callable[[Tensor], str] | None = None,
+    prompt: str = "",
+    grid: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    wave: bool | None = None,
+    samples: int | None = None,
     at: Sequence[int] | None = None,
     caption: str = "",
     seconds: float = 0.4,
-) -> Player:
+) -> Element:
     """A player over the steps of one generation, with its network evaluations counted.
+
+    What is seen depends on what is given: pictures (`picture`), a text that fills in (`decode`),
+    numbers at their places (`grid`, or nothing), and for continuous units columns of a heat image,
+    or a wave. Units that a step drew and did not keep are marked, see `cells`.
 
     Args:
         trace: what the sampler returned.
         picture: `picture(units, step) -> n c h w` draws the units as they stand after `step` steps
-            (-1 where there is none yet).
+            (-1 where there is none yet); `n f c h w` for videos of f frames, which then also run.
         label: what is played, as "VAR drawing eight digits".
-        samples: how many of the samples are shown, side by side.
-        at: which steps; None takes all, or 33 evenly spread ones of a longer trace (a page stays
-            small).
+        decode: turns units into text, as a tokenizer's `decode` does; `prompt` stands before it.
+        grid: (height, width) of the units' places, or a list of such pairs where they form several
+            grids (scales, frames); None: rows of 16.
+        wave: continuous units as one line, c values a unit; None: where they have one channel.
+        samples: how many samples are shown: 8 as pictures side by side (2 videos), else 1; more
+            can be chosen from.
+        at: which steps; None takes all, or evenly spread ones of a long trace (a page stays small).
 
     Raises:
-        ValueError: the trace has no steps, a step it has not, or samples below 1.
+        ValueError: the trace has no steps, a step it has not, samples below 1, a grid of another
+            size, or `decode` for continuous units.
     """
-    if samples < 1:
+    if samples is not None and samples < 1:
         raise ValueError(f"samples must be at least 1, not {samples}")
-    shots = trace_shots(trace, picture, moments(at, 1, trace.n_steps, 33))
-    files = tuple(encode(_side_by_side(shot[:samples]), COLOURS) for _, shot in shots)
-    captions = tuple(_count(trace, step) for step, _ in shots)
-    width = size(files[-1])[0]
-    return Player(files, captions, label, caption, width * max(1, 640 // width), seconds)
+    at = moments(at, 1, trace.n_steps, SHOTS if picture else CHANGES)
+    shared = {"seconds": seconds}
+    if picture is not None:
+        shots = [shot for _, shot in trace_shots(trace, picture, at)]
+        count = samples or (8 if shots[0].ndim == 4 else 2)
+        files = [encode(_page(shot[:count]), COLOURS) for shot in shots]
+        tile = shots[0].shape[-2]
+        columns = 1 if shots[0].ndim == 4 else shots[0].shape[1]
+        width = size(files[0])[0]
+        measures = {"width": width * max(1, 640 // width), "columns": columns, "tile": tile}
+        return _pictures(files, shared | costs(trace, at), label, caption, measures)
+    held = min(samples or 1, len(trace.steps[0].units))
+    if trace.steps[0].units.is_floating_point() and decode is None:
+        at, traits, still = series.traits(trace, at, held, wave)
+        picture = series.strip(trace, at, label, traits["size"])
+        shown = {
+            "still": picture()._repr_mimebundle_()["text/html"],
+            "plain": still,
+            "picture": picture,
+        }
+        return Element("series", label, traits | shared | costs(trace, at), caption, **shown)
+    traits, still, plain = cells.traits(trace, at, held, decode, prompt, grid)
+    traits |= shared | costs(trace, at)
+    return Element("cells", label, traits, caption, still, plain)
 
 
-def _count(trace: Trace, step: int) -> str:
-    calls, units = nfe(trace, step), _standing(trace, step)
+def costs(trace: Trace, at: Sequence[int]) -> dict[str, list]:
+    """After each of the steps `at`: network evaluations and standing units so far, and in words.
+
+    Units are the mean over the batch; those that were not kept do not stand.
+    """
+    evaluations, here, counts = 0, torch.zeros(len(trace.steps[0].units), trace.length), {}
+    for i, step in enumerate(trace.steps, 1):
+        evaluations += step.evaluations
+        here[:, step.positions] = 1.0 if step.kept is None else step.kept.float()
+        counts[i] = evaluations, round(float(here.sum(1).mean()), 1)
+    captions = [_told(f"step {i} of {trace.n_steps}", *counts[i]) for i in at]
+    return {"captions": captions, "counts": [list(counts[i]) for i in at]}
+
+
+def _told(step: str, calls: int, units: float) -> str:
     return (
-        f"step {step} of {trace.n_steps}: {calls} network evaluation{'s' * (calls != 1)}, "
+        f"{step}: {calls} network evaluation{'s' * (calls != 1)}, "
         f"{units:g} unit{'s' * (units != 1)}, {units / max(calls, 1):.3g} per evaluation"
     )
 
 
-def _standing(trace: Trace, step: int) -> float:
-    """Units that stand after `step` steps, mean over the batch; rejected ones do not count."""
-    here = torch.zeros(len(trace.steps[0].units), trace.length)
-    for done in trace.steps[:step]:
-        here[:, done.positions] = 1.0 if done.kept is None else done.kept.float()
-    return round(float(here.sum(1).mean()), 1)
+def _pictures(
+    files: list[bytes], shared: dict, label: str, caption: str, measures: dict
+) -> Element:
+    """Frames behind a slider; some of them below each other where no script runs."""
+    width, captions = measures["width"], shared["captions"]
+    across = size(files[-1])[0]
+    measures = {"tile": across, "strip": across, "sharp": across < width} | measures
+    figures = []
+    for i in moments(None, 0, len(files) - 1, STILL):
+        style = f"{'image-rendering:pixelated;' * measures['sharp']}outline:1px solid #8886"
+        image = image_tag(files[i], f"{label}: {captions[i]}", f'width="{width}"', style)
+        figures.append(f'<figure style="margin:0 0 .6em">{image}{captioned(captions[i])}</figure>')
+    traits = {"frames": [embedded(file) for file in files], "size": measures, **shared}
+    plain = f"{len(files)} frames, the last: {captions[-1]}"
+
+    def strip() -> Picture:
+        at = moments(None, 0, len(files) - 1, STILL)
+        tiles = [_thinned(opened(files[i]), 160) for i in at]
+        page = lines(tiles, STILL, captions=[str(i) for i in at])
+        alt = f"{label}: {len(at)} of its {len(files)} frames"
+        return sheet(page, alt=alt, scale=max(1, 160 // tiles[0].shape[1]), caption=caption)
+
+    return Element("pictures", label, traits, caption, "\n".join(figures), plain, strip)
 
 
-def _side_by_side(pictures: np.ndarray) -> np.ndarray:
-    """`n h w 3` as one picture, a line of one grey pixel between neighbours."""
-    line = np.full((pictures.shape[1], 1, 3), 128, np.uint8)
-    columns = [part for picture in pictures for part in (line, picture)]
-    return np.concatenate(columns[1:], axis=1)
+def _page(shot: np.ndarray) -> np.ndarray:
+    """`n h w 3` side by side, or `n f h w 3` a row each; one grey pixel between neighbours."""
+    if shot.ndim == 4:
+        return _joined(shot, 1)
+    return _joined([_joined(row, 1) for row in shot], 0)
+
+
+def _joined(tiles: Iterable[np.ndarray], axis: int) -> np.ndarray:
+    tiles = list(tiles)
+    line = np.full_like(np.take(tiles[0], [0], axis), 128)
+    return np.concatenate([part for tile in tiles for part in (line, tile)][1:], axis=axis)
 
 
 def _thinned(picture: np.ndarray, widest: int) -> np.ndarray:
