@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import tomllib
 from html import escape
 from pathlib import Path

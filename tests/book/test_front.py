@@ -80,7 +80,9 @@ def test_advice_links_only_to_what_is_written(front, monkeypatch):
 def test_the_run_note_stands_behind_the_title_and_names_the_repository(front, tmp_path):
     notebook = tmp_path / "toy.ipynb"
     cell = {"cell_type": "markdown", "source": ["# VAR\n", "more"], "metadata": {}}
-    notebook.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+    table = '<a href="../../chapters/03_next_x/18_var.ipynb">VAR</a>'
+    output = {"cell_type": "code", "source": [], "outputs": [{"data": {"text/html": table}}]}
+    notebook.write_text(json.dumps({"cells": [cell, output]}), encoding="utf-8")
     entry = catalog.paper("var")
     text = "".join(
         json.loads(front.with_launch(notebook, entry, "owner/name"))["cells"][0]["source"]
