@@ -2,7 +2,6 @@
 
 import json
 import platform
-import re
 import tomllib
 from html import escape
 from pathlib import Path
