@@ -342,7 +342,9 @@ CASES: dict[str, Case] = {
         ("50", "vocabulary of 7"),
     ),
     "a law of no finite logit": Case(
-        lambda at: draw(torch.full((1, 4), -torch.inf)), ValueError, ("probability", "-inf everywhere")
+        lambda at: draw(torch.full((1, 4), -torch.inf)),
+        ValueError,
+        ("probability", "-inf everywhere"),
     ),
     "logits that are not numbers": Case(
         lambda at: draw(torch.full((1, 4), torch.nan)), ValueError, ("nan",)

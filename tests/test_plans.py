@@ -215,3 +215,38 @@ def test_steps_are_integers_in_one_row():
         Plan(torch.zeros(2, 2, dtype=torch.long))
     with pytest.raises(jaxtyping.TypeCheckError):
         Plan(torch.tensor([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("kind", plans.SCANS)
+def test_a_scan_visits_every_cell_once_and_can_be_undone(kind):
+    plan, cells = plans.scan(3, 5, kind), torch.arange(15)
+    order = plan.order()
+    assert torch.equal(order.sort().values, cells)
+    assert torch.equal(cells[order][plan.step], cells)  # there and back again
+    assert plan.n_steps == 15
+
+
+def test_scans_of_a_square_are_the_ones_they_are_called():
+    square = {kind: plans.scan(3, 3, kind).step.view(3, 3).tolist() for kind in plans.SCANS}
+    assert square == {
+        "row": [[0, 1, 2], [3, 4, 5], [6, 7, 8]],
+        "column": [[0, 3, 6], [1, 4, 7], [2, 5, 8]],
+        "row-zigzag": [[0, 1, 2], [5, 4, 3], [6, 7, 8]],
+        "column-zigzag": [[0, 5, 6], [1, 4, 7], [2, 3, 8]],
+        "diagonal": [[0, 1, 5], [2, 4, 6], [3, 7, 8]],
+    }
+    assert plans.scan(4, 4) == plans.raster(16)
+
+
+@pytest.mark.parametrize("kind", ["row-zigzag", "column-zigzag"])
+def test_in_a_zigzag_neighbours_in_time_are_neighbours_in_the_picture(kind):
+    order = plans.scan(4, 6, kind).order()
+    steps = torch.stack([order // 6, order % 6]).diff(dim=1).abs().sum(0)
+    assert (steps == 1).all()
+
+
+def test_an_unknown_scan_is_refused():
+    with pytest.raises(ValueError, match="scan 'spiral' is unknown; choose one of row, column"):
+        plans.scan(4, 4, "spiral")
+    with pytest.raises(ValueError, match="height must be at least 1, not 0"):
+        plans.scan(0, 4)

@@ -2,6 +2,7 @@
 
 from arlearn.metrics.accuracy import accuracy
 from arlearn.metrics.frechet import frechet
+from arlearn.metrics.independence import independence_price
 from arlearn.metrics.likelihood import (
     bits,
     bits_per_dimension,
@@ -9,6 +10,7 @@ from arlearn.metrics.likelihood import (
     nats_per_unit,
     perplexity,
 )
+from arlearn.metrics.repetition import repetition
 from arlearn.metrics.scaling import PowerLaw, Spread, mean_spread, power_law
 
 __all__ = [
@@ -19,8 +21,10 @@ __all__ = [
     "bits_per_dimension",
     "bits_per_unit",
     "frechet",
+    "independence_price",
     "mean_spread",
     "nats_per_unit",
     "perplexity",
     "power_law",
+    "repetition",
 ]

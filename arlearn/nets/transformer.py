@@ -177,18 +177,7 @@ class Transformer(nn.Module):
             ValueError: x has other axes or another width; a condition, memory or positions that the
                 model needs or cannot take.
         """
-        if x.ndim != 3 or x.shape[-1] != self.width:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)} must be b t d with a width d of {self.width}; "
-                "add the batch with x[None], or build the model with another width"
-            )
-        if (cond is None) != (self.cond_width is None):
-            raise ValueError(
-                f"condition {'missing' if cond is None else 'given'}, but the model "
-                f"was built with cond_width={self.cond_width}"
-            )
-        if self.rotary == 2 and positions is None:
-            raise ValueError("a transformer with rotary=2 needs positions of shape (t, 2)")
+        self._check(x, positions, cond)
         begin = 0 if cache is None else cache.length
         turn, head_width = None, self.width // self.heads
         if self.rotary and positions is None:
@@ -208,6 +197,20 @@ class Transformer(nn.Module):
             return x
         shift, scale = self.modulation(cond)
         return x * (1 + scale) + shift
+
+    def _check(self, x: Tensor, positions: Tensor | None, cond: Tensor | None) -> None:
+        if x.ndim != 3 or x.shape[-1] != self.width:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)} must be b t d with a width d of {self.width}; "
+                "add the batch with x[None], or build the model with another width"
+            )
+        if (cond is None) != (self.cond_width is None):
+            raise ValueError(
+                f"condition {'missing' if cond is None else 'given'}, but the model "
+                f"was built with cond_width={self.cond_width}"
+            )
+        if self.rotary == 2 and positions is None:
+            raise ValueError("a transformer with rotary=2 needs positions of shape (t, 2)")
 
     def _flat(self, x: Tensor, mask: Mask, cond: Tensor | None, cache: Cache) -> Flat | None:
         """What `step` needs, where the pass is one it can make: one new position that sees all."""

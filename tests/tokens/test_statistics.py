@@ -1,11 +1,11 @@
-"""Code usage and unigram entropy."""
+"""Code usage, entropy, and the divergence from even codes."""
 
 import math
 
 import pytest
 import torch
 
-from arlearn.tokens.statistics import entropy, unigram, usage
+from arlearn.tokens.statistics import divergence, entropy, pairs, unigram, usage
 
 
 def test_four_equal_codes_of_eight():
@@ -37,3 +37,26 @@ def test_bad_input_gets_a_sentence():
         usage(torch.zeros(0, dtype=torch.long), 4)
     with pytest.raises(IndexError, match="code 4 is outside a vocabulary of 4"):
         entropy(torch.tensor([1, 4]), 4)
+
+
+def test_divergence_counts_the_nats_an_even_law_has_more():
+    assert divergence(torch.tensor([0, 1, 2, 3]), 4) == pytest.approx(0, abs=1e-6)
+    assert divergence(torch.tensor([0, 0, 1, 1]), 4) == pytest.approx(math.log(2))
+    assert divergence(torch.full((5,), 2), 4) == pytest.approx(math.log(4))
+
+
+def test_few_samples_look_uneven_though_they_are_not():
+    """The trap: an estimate from fewer units than bins is far above 0; equal n or none."""
+    units = torch.randint(256, (128,), generator=torch.Generator().manual_seed(0))
+    assert divergence(units, 256) > 0.7
+    many = torch.randint(256, (25_600,), generator=torch.Generator().manual_seed(0))
+    assert divergence(many, 256) == pytest.approx(255 / 2 / 25_600, rel=0.25)
+
+
+def test_pairs_are_neighbours_in_order():
+    units = torch.tensor([[0, 1, 2], [2, 2, 0]])
+    assert pairs(units, 3).tolist() == [[1, 5], [8, 6]]
+    with pytest.raises(ValueError, match="hold no pairs"):
+        pairs(units[:, :1], 3)
+    with pytest.raises(IndexError, match="code 3 is outside"):
+        pairs(units + 1, 3)
