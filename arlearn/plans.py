@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+SCANS = ("row", "column", "row-zigzag", "column-zigzag", "diagonal")
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -111,6 +113,31 @@ def frames(n: int, size: int) -> Plan:
 def shuffled(t: int, generator: torch.Generator | None = None) -> Plan:
     """One position after the other, in random order."""
     return Plan(torch.randperm(_positive("length", t), generator=generator))
+
+
+def scan(height: int, width: int, kind: str = "row") -> Plan:
+    """One cell of a grid after the other, along rows, columns or diagonals.
+
+    "row" is `raster`; "column" goes down each column. In a zigzag every other line runs backwards,
+    so that neighbours in time are neighbours in the picture: "row-zigzag", "column-zigzag", and
+    "diagonal", which walks the anti-diagonals as JPEG does.
+
+    Raises:
+        ValueError: a side below 1, or an unknown kind.
+    """
+    _positive("height", height), _positive("width", width)
+    if kind not in SCANS:
+        raise ValueError(f"scan {kind!r} is unknown; choose one of {', '.join(SCANS)}")
+    row, column = torch.arange(height)[:, None], torch.arange(width)[None, :]
+    back = kind.endswith("zigzag")
+    if kind == "diagonal":
+        line, place = row + column, torch.where((row + column) % 2 == 0, column, row)
+    elif kind.startswith("row"):
+        line, place = row.expand(height, width), torch.where(back & (row % 2 == 1), -column, column)
+    else:
+        line, place = column.expand(height, width), torch.where(back & (column % 2 == 1), -row, row)
+    key = (line * 2 * (height + width) + place).flatten()
+    return Plan(key.argsort().argsort())
 
 
 def two_streams(clean: Plan, noisy: Plan) -> Bool[Tensor, "{2*len(clean)} {2*len(clean)}"]:

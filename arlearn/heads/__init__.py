@@ -6,9 +6,18 @@ its law can be written down.
 
 from arlearn.heads.categorical import Categorical
 from arlearn.heads.diffusion import DiffusionHead
+from arlearn.heads.factored import Factored
 from arlearn.heads.flow import FlowHead
 from arlearn.heads.gaussian import GaussianHead
 from arlearn.heads.law import Law
 from arlearn.heads.mlp import ModulatedMLP
 
-__all__ = ["Categorical", "DiffusionHead", "FlowHead", "GaussianHead", "Law", "ModulatedMLP"]
+__all__ = [
+    "Categorical",
+    "DiffusionHead",
+    "Factored",
+    "FlowHead",
+    "GaussianHead",
+    "Law",
+    "ModulatedMLP",
+]

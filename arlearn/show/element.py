@@ -102,7 +102,7 @@ class Element:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        if self.picture is not None:
+        if self.picture is not None and "<img" not in self.still:  # else it is there already
             bundle["image/png"] = b64encode(self.picture().png).decode("ascii")
         return bundle
 

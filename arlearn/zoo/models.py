@@ -6,8 +6,10 @@ from arlearn.data import digits
 from arlearn.metrics.accuracy import accuracy
 from arlearn.nets.conv import Classifier
 from arlearn.training import Batches, History, Recipe, fit
+from arlearn.zoo.elm_models import ELM_MODELS
 from arlearn.zoo.entry import Entry
 from arlearn.zoo.shelf import PICTURES
+from arlearn.zoo.texts import TEXTS
 
 
 def digits_classifier() -> Classifier:
@@ -41,4 +43,6 @@ ENTRIES = (
         at_least=0.97,
     ),
     *PICTURES,
+    *ELM_MODELS,
+    *TEXTS,
 )

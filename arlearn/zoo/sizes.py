@@ -4,8 +4,8 @@ Everything of one dataset shares one `Sizes`, so that methods are compared at eq
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 from arlearn.data import Images, glyphs, scenes
 
@@ -62,6 +62,11 @@ class Sizes:
         """Latent cells along a side."""
         return self.pictures.side // self.factor
 
+    def fewer(self, n: int) -> "Sizes":
+        """The same models on n pictures of each split, for runs that should only run."""
+        pictures = replace(self.pictures, load=partial(self.pictures.load, n=n))
+        return replace(self, pictures=pictures)
+
     @property
     def equal_tokens(self) -> int:
         """Steps in which VAR, with more tokens a picture, reads as many as a raster model."""
@@ -69,21 +74,22 @@ class Sizes:
         return round(self.budget.steps * self.grid**2 / length)
 
 
-@lru_cache(maxsize=2)
-def scenes16(split: str) -> Images:
-    """20,000 one-object scenes of 16 pixels to learn from, 2,000 to be judged by."""
-    return scenes(split, side=16, n=20000 if split == "train" else 2000)
+@lru_cache(maxsize=4)
+def scenes16(split: str, n: int | None = None) -> Images:
+    """20,000 one-object scenes of 16 pixels to learn from, 2,000 to be judged by; or n of each."""
+    return scenes(split, side=16, n=n or (20000 if split == "train" else 2000))
 
 
-@lru_cache(maxsize=2)
-def scenes32(split: str) -> Images:
-    """50,000 one-object scenes of 32 pixels to learn from, 5,000 to be judged by."""
-    return scenes(split, side=32, n=50000 if split == "train" else 5000)
+@lru_cache(maxsize=4)
+def scenes32(split: str, n: int | None = None) -> Images:
+    """50,000 one-object scenes of 32 pixels to learn from, 5,000 to be judged by; or n of each."""
+    return scenes(split, side=32, n=n or (50000 if split == "train" else 5000))
 
 
-def glyphs16(split: str) -> Images:
-    """Letters and digits of 16 pixels."""
-    return glyphs(split, side=16)
+def glyphs16(split: str, n: int | None = None) -> Images:
+    """Letters and digits of 16 pixels; all, or the first n."""
+    found = glyphs(split, side=16)
+    return found if n is None else found.first(n)
 
 
 SCENES16 = Sizes(

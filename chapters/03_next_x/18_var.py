@@ -35,12 +35,14 @@ tier = arlearn.tier()
 
 # %%
 px, n, live_steps, seeds, tries, judged = {
-    "smoke": (16, 24, 2, [0, 1], 24, 96),
+    "smoke": (16, 12, 2, [0, 1], 12, 192),
     "cpu": (16, 480, 40, [0, 1, 2], 120, 1000),
     "gpu": (32, 2000, 600, [0, 1, 2], 960, 5000),
 }[tier]
 device = arlearn.device()
 sizes = {16: SCENES16, 32: SCENES32}[px]
+if tier == "smoke":
+    sizes = sizes.fewer(judged)
 
 # %% [markdown]
 # ## The question
@@ -130,7 +132,12 @@ show.order(
 # and from each scale to all coarser ones.
 
 # %%
-show.mask(scales, caption="Who sees whom in VAR. Each step of the staircase is one scale.")
+show.explore_masks(
+    {"VAR": scales},
+    notes={"VAR": "Each step of the staircase is one scale."},
+    label="who sees whom in VAR",
+    caption="Rows look at columns. Point at a cell to read who sees whom.",
+)
 
 # %% [markdown]
 # What do the tokens of a scale stand for? Not for a small copy of the picture: for what is still
@@ -313,15 +320,6 @@ show.play(
     lambda units, step: pyramid.decode(units.clamp(min=0).to(device), upto=step).cpu(),
     samples=5,
     label="VAR drawing five scenes, scale by scale",
-)
-
-# %%
-show.play(
-    raster_trace,
-    half_drawn,
-    samples=5,
-    at=range(8, raster_trace.n_steps + 1, 8),
-    label="the raster model drawing five scenes, token by token",
 )
 
 # %% [markdown]
