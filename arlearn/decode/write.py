@@ -54,7 +54,7 @@ def write(
     # told at the end: a step by step account would make an accelerator wait at every token
     drawn, chance = text.cpu().clone(), torch.cat(chances, 1).exp().cpu()
     seconds[-1] = time.perf_counter() - trace.began
-    for t, at in enumerate(seconds):
-        here = slice(t, t + 1)
-        trace.steps.append(Step(torch.tensor([t]), drawn[:, here], 1, at, chance[:, here]))
+    columns = zip(torch.arange(n).split(1), drawn.split(1, 1), seconds, chance.split(1, 1),
+                  strict=True)  # fmt: skip
+    trace.steps += [Step(here, units, 1, at, sure) for here, units, at, sure in columns]
     return text, trace

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -102,14 +102,28 @@ def draw(
     Raises:
         ValueError: a row is no law, because a logit is nan or all of them are -inf.
     """
-    log_p = logits.float().log_softmax(-1)
+    rows = logits.float().log_softmax(-1).view(-1, logits.shape[-1])
     try:
-        index = torch.multinomial(log_p.exp().view(-1, logits.shape[-1]), 1, generator=generator)
+        index = _drawn(rows.exp(), generator)
     except RuntimeError as error:
         wrong = "nan" if logits.isnan().any() else "-inf everywhere, or +inf"
         raise ValueError(
             f"logits that are {wrong} give no probability to draw from; look at the network's "
             "weights (a training that diverged?) and at the law that cut them"
         ) from error
-    index = index.view(logits.shape[:-1])
-    return index, log_p.gather(-1, index[..., None])[..., 0]
+    shape = logits.shape[:-1]
+    return index.view(shape), rows.gather(-1, index).view(shape)
+
+
+def _drawn(p: Float[Tensor, "n v"], generator: torch.Generator | None) -> Int[Tensor, "n 1"]:
+    """`torch.multinomial(p, 1)` to the last bit, also of the generator.
+
+    That draws e_v ~ Exp(1) and takes the largest p_v / e_v, which is v with probability p_v. On a
+    CPU most of its time goes into checks of p; for a softmax a look at the largest is enough.
+    """
+    if not p.is_cpu:
+        return torch.multinomial(p, 1, generator=generator)
+    best, index = (p / torch.empty_like(p).exponential_(1, generator=generator)).max(-1, True)
+    if math.isnan(best.sum()):
+        raise RuntimeError("a probability is nan")
+    return index

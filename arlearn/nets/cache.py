@@ -59,7 +59,7 @@ class Cache:
         Raises:
             ValueError: no room is left, or the batch differs from the cache's.
         """
-        end = self._end(keys.shape[0], keys.shape[2])
+        end = self.end(keys.shape[0], keys.shape[2])
         self.both[layer, 0, :, :, self.length : end] = keys
         self.both[layer, 1, :, :, self.length : end] = values
         return self.both[layer, 0, :, :, :end], self.both[layer, 1, :, :, :end]
@@ -71,11 +71,16 @@ class Cache:
         Raises:
             ValueError: as `write`.
         """
-        end = self._end(batch, 1)
+        end = self.end(batch, 1)
         new, all_ = self.both[..., self.length : end, :], self.both[..., :end, :]
         return new.unbind(0), all_[:, 0].unbind(0), all_[:, 1].unbind(0)
 
-    def _end(self, batch: int, n: int) -> int:
+    def end(self, batch: int, n: int) -> int:
+        """Where n new positions of so many samples would end.
+
+        Raises:
+            ValueError: as `write`.
+        """
         end = self.length + n
         if end > self.capacity:
             raise ValueError(

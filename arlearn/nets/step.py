@@ -2,7 +2,8 @@
 
 A pass over one position does little arithmetic: most of its time goes into module calls, views and
 small kernels. Here the sums of `transformer.Block` are written flat, over matrices prepared once a
-session; so is what a condition changes, which stays the same while a text grows.
+session; so is what a condition changes, which stays the same while a text grows. For few samples on
+a CPU `step_numpy` makes the same sums in calls that cost less than torch's.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from arlearn.nets import step_numpy
 from arlearn.nets.attention import Rotation, query_scale
 from arlearn.nets.cache import Cache
 
@@ -24,11 +26,13 @@ class Flat:
         heads: attention heads per layer.
         floor: sqrt(d · eps), which keeps a norm from dividing by nothing.
         root: what a norm's result still has to be multiplied by; see `_norm`.
-        matrices: of each block the four matrices, input first, the norms' gains multiplied in,
-            and the scales of queries and keys where they are normalised.
+        matrices: of each block the four matrices, input first, the norms' gains multiplied in and
+            the queries divided by sqrt(d/h); and the scales of queries and keys where they are
+            normalised instead.
         last: the last norm's gain, where it has one.
         cond, changes: the condition seen last; for it, each block's (scale, shift) of both norms
             and their gates. The last norm's stand behind them.
+        arrays: all of this for `step_numpy`, if it was needed.
     """
 
     heads: int
@@ -38,6 +42,7 @@ class Flat:
     last: Tensor | None
     cond: Tensor | None
     changes: list[tuple[Tensor | None, ...]]
+    arrays: step_numpy.Arrays | None = None
 
 
 def flat_weights(model: nn.Module) -> Flat | None:
@@ -58,8 +63,11 @@ def flat_weights(model: nn.Module) -> Flat | None:
         scale = block.attention.log_scale
         if scale is not None:  # queries are scaled, keys only normalised
             scale = torch.cat([query_scale(scale), torch.ones_like(scale)])[:, :, 0]
+        qkv = _behind(block.norm_attention, block.attention.query, root)
+        if scale is None:
+            qkv[:, :d] *= (d // model.heads) ** -0.5
         layers = (
-            _behind(block.norm_attention, block.attention.query, root),
+            qkv,
             block.attention.out.weight.t().contiguous(),
             _behind(block.norm_mlp, block.mlp.gate_up, root),
             block.mlp.out.weight.t().contiguous(),
@@ -71,8 +79,8 @@ def flat_weights(model: nn.Module) -> Flat | None:
 
 def _behind(norm: nn.RMSNorm, layer: nn.Linear, root: float) -> Float[Tensor, "d e"]:
     """The matrix of a layer behind a norm; the norm's gain is part of it, if it has one."""
-    weight = layer.weight.t()
-    return weight.contiguous() if norm.weight is None else weight * (norm.weight * root)[:, None]
+    weight = layer.weight.t().clone(memory_format=torch.contiguous_format)
+    return weight if norm.weight is None else weight.mul_((norm.weight * root)[:, None])
 
 
 def look_up(flat: Flat, model: nn.Module, cond: Tensor | None) -> None:
@@ -99,6 +107,10 @@ def step(
 
     `Block.forward` for t = 1: x + gate · out(attention(norm x)), then x + gate · mlp(norm x).
     """
+    if step_numpy.possible(x):
+        if flat.arrays is None:
+            flat.arrays = step_numpy.Arrays(flat.heads, flat.floor, flat.matrices, flat.last)
+        return step_numpy.step(x, flat.arrays, flat.changes, turn, cache)
     x, (b, _, d), heads, floor = x[:, 0], x.shape, flat.heads, flat.floor
     width = d // heads
     turn = None if turn is None else _of_all_three(turn, x.dtype)
@@ -114,8 +126,7 @@ def step(
             y = torch.addcmul(y * turn[0], y.flip(3), turn[1])
         y = y.view(b, 3, heads, 1, width).transpose(0, 1)
         new.copy_(y[1:])
-        factor = None if scale is None else 1.0
-        y = F.scaled_dot_product_attention(y[0], keys, values, scale=factor)
+        y = F.scaled_dot_product_attention(y[0], keys, values, scale=1.0)
         x = _add(x, y.view(b, d), out, gate)
         up, y = torch.mm(_norm(x, floor, gain_mlp, shift_mlp), gate_up).chunk(2, dim=1)
         x = _add(x, F.silu(up).mul_(y), down, gate_mlp)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
+from arlearn.nets import step_numpy
 from arlearn.nets.attention import attend, rotate, rotation
 from arlearn.nets.fused import GatedUnit, Norm, Parts
 from arlearn.nets.language import LanguageModel
@@ -75,24 +76,28 @@ def test_attention_in_bf16(results, t):
 
 
 @torch.no_grad()
-def test_one_token(results):
+def test_one_token(results, monkeypatch):
     torch.manual_seed(0)
     model = LanguageModel(256, 300, width=D, depth=4).eval()
     text, new = torch.randint(0, 256, (1, 128)), torch.zeros(1, 1, dtype=torch.long)
-    caches = {name: model.new_cache(1, 200) for name in ("flat", "layers")}
+    caches = {name: model.new_cache(1, 200) for name in ("numpy", "flat", "layers")}
     caches["layers"].flat = False  # refuses the short way, as a model with hooks does
     for cache in caches.values():
         model.read(text, cache)
 
-    def read(cache):
+    def read(name):
+        monkeypatch.setattr(step_numpy, "FEW", step_numpy.FEW if name == "numpy" else 0)
         for _ in range(8):
-            model.read(new, cache)
-            cache.crop(128)
+            made = model.read(new, caches[name])
+            caches[name].crop(128)
+        monkeypatch.undo()
+        return made
 
-    same = [model.read(new, cache) for cache in caches.values()]
-    assert torch.allclose(*same, atol=1e-5)
-    for cache in caches.values():
-        cache.crop(128)
-    race(results, "one more token, without the layers' bookkeeping",
-         lambda: read(caches["flat"]), lambda: read(caches["layers"]), rounds=40,
-         unit="ms a token", per=8e-3)  # fmt: skip
+    same = [read(name) for name in caches]
+    assert torch.allclose(*same[:2], atol=1e-5) and torch.allclose(*same[1:], atol=1e-5)
+    for name, now, before in (
+        ("one more token, without the layers' bookkeeping", "flat", "layers"),
+        ("one more token, in numpy's calls and not torch's", "numpy", "flat"),
+    ):
+        race(results, name, lambda now=now: read(now), lambda before=before: read(before),
+             rounds=40, unit="ms a token", per=8e-3)  # fmt: skip

@@ -107,6 +107,28 @@ def test_draw_repeats_with_its_generator():
     assert torch.equal(first, again) and first.shape == log_p.shape == (4, 5)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 64])
+@pytest.mark.parametrize("top_k", [1, 4, 200])
+def test_drawing_is_multinomial_to_the_last_bit(rows, top_k):
+    ours, theirs = (torch.Generator().manual_seed(3) for _ in range(2))
+    for seed in range(20):
+        logits = Law(top_k=top_k).filter(laws(seed, rows, 200))
+        index, log_p = draw(logits, ours)
+        log_laws = logits.log_softmax(-1)
+        wanted = torch.multinomial(log_laws.exp(), 1, generator=theirs)
+        assert torch.equal(index, wanted[:, 0])
+        assert torch.equal(log_p, log_laws.gather(-1, wanted)[:, 0])
+    assert torch.equal(ours.get_state(), theirs.get_state())
+
+
+@pytest.mark.parametrize("wrong", ["nan", "-inf", "inf"])
+def test_nothing_is_drawn_from_no_law(wrong):
+    logits = laws()
+    logits[3] = float(wrong)
+    with pytest.raises(ValueError, match="nan give" if wrong == "nan" else "everywhere, or"):
+        draw(logits)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
