@@ -360,7 +360,7 @@ show.compare(
 )
 
 # %% [markdown]
-# Watch two of them being drawn. What is not drawn yet is blue.
+# Watch one of them being drawn. What is not drawn yet is blue.
 
 
 # %%
@@ -376,15 +376,6 @@ show.play(
     half_drawn,
     samples=10,
     label="the interlaced plan drawing ten digits",
-)
-
-# %%
-show.play(
-    traces["raster"],
-    half_drawn,
-    samples=10,
-    at=range(4, SIDE**2 + 1, 4),
-    label="the raster plan drawing ten digits",
 )
 
 # %% [markdown]

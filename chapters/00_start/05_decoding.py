@@ -368,7 +368,7 @@ show.passages(
 # %%
 for name, model in drafts.items():
     _, shown = decode.speculative(
-        target, model, prompt_of(opening), min(n, 80), length=4, generator=dice(3)
+        target, model, prompt_of(opening), min(n, 48), length=4, generator=dice(3)
     )
     told = decode.tally(shown)
     per_pass = f"{told.tokens_per_pass:.2f} characters a pass"

@@ -613,11 +613,11 @@ arlearn.claim(
 # The frames were drawn before, so the slider works without a kernel too.
 
 # %%
-strengths = [0.0, 0.5, 1.0, 2.0, 4.0]
+strengths = [0.0, 1.0, 2.0, 4.0]
 frames = []
 for strength in strengths:
     law = Law(guidance=strength, ramp=True)
-    drawn, _ = decode.generate(next_scale, each[::4], law=law, generator=dice(2))
+    drawn, _ = decode.generate(next_scale, each[::6], law=law, generator=dice(2))
     tiles = pyramid.decode(drawn).cpu()
     frames.append(rearrange(tiles, "n c h w -> c h (n w)"))
 show.scrub(
