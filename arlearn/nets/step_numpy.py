@@ -13,9 +13,10 @@ from torch import Tensor
 from arlearn.nets.cache import Cache
 from arlearn.nets.fused import Rotation
 
-# Up to so many samples it was the faster way on one core and on two. With more of them arithmetic
-# outweighs the calls, and torch shares what is not a product among threads, which numpy does not.
-FEW = 32
+# Up to so many samples, and multiplications per square matrix, it was the faster way. With more of
+# them BLAS shares a product among threads of its own, which fight torch's for the same cores: 16
+# samples of width 128 then take ten times as long.
+FEW, WORK = 32, 2**17
 
 ONE = np.ones((), dtype=np.float32)
 LEAST = np.array(1e-12, dtype=np.float32)  # what `F.normalize` divides by at least
@@ -93,7 +94,8 @@ class Arrays:
 def possible(x: Tensor) -> bool:
     """Whether numpy may make the pass: few samples, float32, memory of this machine, and no
     compiler or subclass of `Tensor` that has to see every operation."""
-    few = x.is_cpu and len(x) <= FEW and x.dtype == torch.float32
+    few = len(x) == 1 or len(x) * x.shape[-1] ** 2 <= WORK
+    few = few and len(x) <= FEW and x.is_cpu and x.dtype == torch.float32
     return few and type(x) in (Tensor, torch.nn.Parameter) and not torch.compiler.is_compiling()
 
 
