@@ -76,3 +76,19 @@ def check_3(answer: Callable[[Tensor, Tensor, int, int], Tensor]) -> str | None:
             return "a mask was filled with another unit than its most likely one."
         return f"with k = {k} other masks were surer: {right} was expected, not {said.tolist()}."
     return None
+
+
+def _all_positions(x_t: Tensor, logits: Tensor, mask: int, k: int) -> Tensor:
+    """The k surest of all positions, masked or not."""
+    sure, unit = logits.softmax(-1).max(-1)
+    filled, best = x_t.clone(), sure.topk(k).indices
+    filled[best] = unit[best]
+    return filled
+
+
+# One usual mistake per exercise; a test plants it to see that the sentence helps.
+WRONG = {
+    1: lambda n, total: 1 / math.comb(total, n),
+    2: lambda velocity, x, t, s: x + (s - t) * velocity(x, t),
+    3: _all_positions,
+}
