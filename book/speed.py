@@ -25,6 +25,18 @@ SAID = {
 }
 
 
+# Said of a group only where one of its rows misses its goal.
+MISSED = {
+    "training": "**Training.** In fp32 matrix products and attention are most of a step, and every "
+    "rival takes them from the same library. Our block also turns queries and keys and gates its "
+    "feed-forward, which the plain GPT does not. With all else for free the goal would hardly be "
+    "reached. In bf16 the way back of attention was worth replacing.",
+    "decoding": "**Sampling.** A token of so small a model costs what its calls cost, not its "
+    "arithmetic. Half of them are numpy's now; head, draw and checks are still torch's. A compiler "
+    "would fuse them, and takes longer to do so than a chapter runs.",
+}
+
+
 def bench_page(found: dict | None = None) -> str:
     """Every row with its goal, how ours compares, and the cost of a token against length."""
     if found is None:
@@ -52,7 +64,17 @@ Measured on: {found["device"]}; {versions}.
             text += f"\n## {title}\n\n{said}{_table(rows)}"
         if group == "decoding":
             text += "".join(_curve(curve) for curve in found["curves"])
+    missed = [group for group in MISSED if any(_missed(r) for r in found["rows"]
+              if r["group"] == group)]  # fmt: skip
+    if missed:
+        told = "\n".join(f"- {MISSED[group]}" for group in missed)
+        text += f"\n## Where a goal is missed, and why\n\n{told}\n"
     return text
+
+
+def _missed(row: dict) -> bool:
+    """Is the slowest ratio of a row below its goal?"""
+    return bool(row.get("goal")) and row.get("met") is False
 
 
 def _table(rows: list[dict]) -> str:

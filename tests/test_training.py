@@ -5,6 +5,7 @@ import itertools
 import math
 import signal
 import sys
+import time
 
 import pytest
 import torch
@@ -258,6 +259,7 @@ def pressing(at, times=1):
     def drawn(step):
         for _ in range(times if step == at else 0):
             signal.raise_signal(signal.SIGINT)
+            time.sleep(0.01)  # or Python may see two presses as one
         return draw(step)
 
     return drawn

@@ -460,7 +460,7 @@ show.curves(
 )
 
 # %%
-for what, of in (("operations", operations), ("the time", waits)):
+for what, of in (("the operations", operations), ("the time", waits)):
     ratio = of["read anew"][-1] / of["with a cache"][-1]
     print(f"without a cache, one character at {lengths[-1]} takes {ratio:.0f} times {what}")
 grown = operations["with a cache"][-1] / operations["with a cache"][0]
