@@ -5,7 +5,6 @@ import itertools
 import math
 import signal
 import sys
-import time
 
 import pytest
 import torch
@@ -259,12 +258,20 @@ def pressing(at, times=1):
     def drawn(step):
         for _ in range(times if step == at else 0):
             signal.raise_signal(signal.SIGINT)
-            time.sleep(0.01)  # or Python may see two presses as one
         return draw(step)
 
     return drawn
 
 
+@pytest.fixture
+def listening():
+    """Ctrl-C is heard; a shell starts what runs in the background deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(tmp_path, capsys):
     path, recipe = tmp_path / "run.safetensors", {"ema": 0.9}
     handler = signal.getsignal(signal.SIGINT)
@@ -283,6 +290,7 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(tmp_path, capsys):
     assert_same(weights(model), weights(whole))
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_without_a_checkpoint_and_ctrl_c_twice(capsys):
     assert quiet(Toy(), pressing(2)).interrupted
     assert "pass checkpoint= to go on later" in capsys.readouterr().out
