@@ -627,11 +627,11 @@ arlearn.claim(
             note=f"{judged} test scenes; the spread is that of the bound's estimate",
         ),
         "steps": pair(surest[-1], surest[0], "an untrained model draws noise with any steps"),
-        "price": pair(
-            by_tokens,
+        "quarter": pair(
             surest[budget.index(T // 4)],
-            "too few samples to tell them apart",
-            f"{T} evaluations against {T // 4}; {sampled}",
+            by_tokens,
+            "a step then draws several neighbours that do not see each other",
+            f"{T // 4} evaluations against {T}; {sampled}",
         ),
         "half": pair(
             surest[budget.index(T // 2)],
