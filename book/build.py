@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
@@ -28,6 +29,7 @@ import speed  # noqa: E402
 
 from arlearn import catalog  # noqa: E402
 from arlearn.catalog import Lesson, Paper  # noqa: E402
+from arlearn.data import cards  # noqa: E402
 
 BUILT = BOOK / "_build"
 # The pages before the chapters, by what a reader looks for.
@@ -74,13 +76,12 @@ def assemble(source: Path, math: Path | None) -> Path:
     write(source / "notation.md", (BOOK / "notation.md").read_text(encoding="utf-8"))
     for name in ("map", "order", "ledger", "errata"):
         write(source / f"{name}.md", getattr(pages, f"{name}_page")())
-    write(source / "data.md", data_pages.data_page())
     write(source / "bench.md", speed.bench_page())
     for name in ("paths", "status"):
         write(source / f"{name}.md", getattr(front, f"{name}_page")())
     for name in FRONT["How to choose"]:
         write(source / f"{name}.md", front.advice(name))
-    for name, text in reference.pages().items():
+    for name, text in (reference.pages() | data_pages.data_pages()).items():
         write(source / f"{name}.md", text)
     for entry in chapters():
         text = front.with_launch(entry.chapter.with_suffix(".ipynb"), entry, REPOSITORY)
@@ -108,10 +109,10 @@ def contents() -> dict:
         {"caption": caption, "chapters": [{"file": name} for name in names]}
         for caption, names in FRONT.items()
     ]
-    inside = [
-        {"file": f"reference/{name}"} for names in reference.FLOORS.values() for name in names
-    ]
-    front[-1]["chapters"][-1]["sections"] = inside
+    inside = {"data": cards.names(), "reference": chain(*reference.FLOORS.values())}
+    for one in front[-1]["chapters"]:
+        if one["file"] in inside:
+            one["sections"] = [{"file": f"{one['file']}/{name}"} for name in inside[one["file"]]]
     parts = []
     for folder, title in catalog.FOLDERS.items():
         files = [{"file": entry.page} for entry in chapters() if entry.part == folder]

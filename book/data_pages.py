@@ -24,30 +24,36 @@ TASKS = (
 )
 
 
-def data_page() -> str:
-    """The datasets that have a card, with samples of those that need no network."""
-    users: dict[str, list[Paper | Lesson]] = {}
-    for entry in (*catalog.lessons(), *catalog.papers()):
-        for name in entry.dataset:
-            users.setdefault(name, []).append(entry)
-    text = """\
+INTRO = """\
 # The data
 
 Everything runs without a network. Data are real where a package ships them, and otherwise
 simulated by a law that is known, so that samples can be judged exactly. Public datasets of a
-paper's field are downloaded on request, checked by their hash, and never needed. The pictures and
-texts below were made when this page was built, each the first of its test split where nothing else
-is said.
+paper's field are downloaded on request, checked by their hash, and never needed. Each has a page;
+the pictures and texts there were made when it was built, each the first of its test split where
+nothing else is said.
+
 """
-    for name in cards.names():
-        card = cards.card(name)
-        used = ", ".join(entry.short for entry in users.get(name, ()))
-        text += f"\n## {name}\n\n{pages.plain(card.title)}. {pages.plain(card.what)}\n\n"
-        text += f"{_samples(card)}\n{_facts(card, used)}\n"
+
+
+def data_pages() -> dict[str, str]:
+    """The list of the datasets that have a card, `data`, and a page for each, by file name."""
+    users: dict[str, list[Paper | Lesson]] = {}
+    for entry in (*catalog.lessons(), *catalog.papers()):
+        for name in entry.dataset:
+            users.setdefault(name, []).append(entry)
+    text, made = INTRO, {}
+    for card in map(cards.card, cards.names()):
+        used = ", ".join(entry.short for entry in users.get(card.name, ()))
+        told = f"{pages.plain(card.title)}. {pages.plain(card.what)}"
+        made[f"data/{card.name}"] = (
+            f"# {card.name}\n\n{told}\n\n{_samples(card)}\n{_facts(card, used)}\n"
+        )
+        text += f"- [{card.name}](data/{card.name}.md): {pages.plain(card.title)}\n"
     coming = ", ".join(f"{n} ({len(users[n])})" for n in users if n not in cards.names())
     if coming:
         text += f"\n## To come\n\nWith the number of chapters that use them: {coming}.\n"
-    return text
+    return {"data": text, **made}
 
 
 def _facts(card: DatasetCard, used: str) -> str:

@@ -1,4 +1,4 @@
-"""The page of datasets: every card whole, samples where no network is needed, small, sound."""
+"""The pages of datasets: every card whole, samples where no network is needed, small, sound."""
 
 import importlib
 import re
@@ -15,18 +15,24 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 
 
 @pytest.fixture(scope="module")
-def page():
+def made():
     before = list(sys.path)
     sys.path.insert(0, str(BOOK))
-    yield importlib.import_module("data_pages").data_page()
+    yield importlib.import_module("data_pages").data_pages()
     sys.path[:] = before
 
 
 @pytest.fixture(scope="module")
-def sections(page):
-    """The text under each heading."""
-    parts = re.split(r"^## (.+)\n", page, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+def sections(made):
+    """The page of each dataset."""
+    return {name.removeprefix("data/"): text for name, text in made.items()}
+
+
+def test_every_dataset_has_a_page_and_the_list_leads_to_it(made):
+    assert list(made) == ["data", *(f"data/{name}" for name in cards.names())]
+    for name in cards.names():
+        assert f"- [{name}](data/{name}.md): " in made["data"]
+        assert made[f"data/{name}"].startswith(f"# {name}\n")
 
 
 def unescaped(text):
@@ -66,7 +72,8 @@ def test_maps_stand_beside_the_scenes(sections):
         assert word in sections["scenes"]
 
 
-def test_pictures_are_described_and_the_page_is_sound_and_small(page):
+def test_pictures_are_described_and_the_pages_are_sound_and_small(made):
+    page = "\n".join(made.values())
     html = "\n".join(re.findall(r"```\{raw\} html\n(.*?)\n```", page, re.DOTALL))
     reader = Reader(html)
     assert reader.faults == [] and html.count("<img") == html.count(' alt="') == 5
@@ -74,6 +81,6 @@ def test_pictures_are_described_and_the_page_is_sound_and_small(page):
     assert len(page.encode()) < 1_000_000
 
 
-def test_what_is_still_to_come_has_no_card(sections):
-    named = re.findall(r"(\w[\w-]*) \(\d+\)", sections.get("To come", ""))
+def test_what_is_still_to_come_has_no_card(made):
+    named = re.findall(r"(\w[\w-]*) \(\d+\)", made["data"].partition("## To come")[2])
     assert not set(named) & set(cards.names())
