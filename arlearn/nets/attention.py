@@ -175,17 +175,23 @@ class Attention(nn.Module):
         layer: int = 0,
     ) -> Float[Tensor, "b t d"]:
         """Attend; a cache (never for a memory) is written at `layer` and read as a whole."""
-        q, k, v = self._project(x, memory, turn)
-        scale = None
-        if self.log_scale is not None:
-            q = F.normalize(q, dim=-1) * query_scale(self.log_scale).to(q.dtype)
-            k, scale = F.normalize(k, dim=-1), 1.0
+        q, k, v, scale = self.project(x, memory, turn)
         if cache is not None:
             k, v = cache.write(layer, k, v)
         y = attend(q, k, v, mask, scale)
         return self.out(rearrange(y, "b h t d -> b t (h d)"))
 
-    def _project(self, x: Tensor, memory: Tensor | None, turn: Rotation | None):
+    def project(
+        self, x: Float[Tensor, "b t d"], memory: Tensor | None, turn: Rotation | None
+    ) -> tuple[Tensor, Tensor, Tensor, float | None]:
+        """Queries, keys and values `b h t d` as `attend` takes them, and the scale it is to use."""
+        q, k, v = self._parts(x, memory, turn)
+        if self.log_scale is None:
+            return q, k, v, None
+        q = F.normalize(q, dim=-1) * query_scale(self.log_scale).to(q.dtype)
+        return q, F.normalize(k, dim=-1), v, 1.0
+
+    def _parts(self, x: Tensor, memory: Tensor | None, turn: Rotation | None):
         """Queries, keys, values. Turning keeps lengths, so it may come before normalising."""
         if not self.cross:
             return Parts.apply(self.query(x), self.heads, turn)

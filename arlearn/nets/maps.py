@@ -1,11 +1,9 @@
 """What a transformer's heads look at: the attention weights that the fast kernels never keep."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from arlearn.nets.attention import query_scale
 from arlearn.nets.transformer import Transformer
 
 
@@ -43,14 +41,8 @@ def attention_maps(
 
 
 def _weights(layer: nn.Module, x: Tensor, turn: tuple | None, mask: Tensor | None) -> Tensor:
-    q, k, _ = layer._project(x, None, turn)
-    scale = q.shape[-1] ** -0.5
-    if layer.log_scale is not None:
-        q, k, scale = (
-            F.normalize(q, dim=-1) * query_scale(layer.log_scale),
-            F.normalize(k, dim=-1),
-            1,
-        )
+    q, k, _, scale = layer.project(x, None, turn)
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
     if mask is None:
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril()
     scores = (q @ k.transpose(-1, -2) * scale).masked_fill(~mask, -torch.inf)

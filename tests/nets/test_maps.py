@@ -27,7 +27,7 @@ def outputs_of(model, run):
 
 def recomputed(layer, x, weights):
     """The attention's output from the weights: out(weights v)."""
-    _, _, v = layer._project(x, None, None)
+    _, _, v, _ = layer.project(x, None, None)
     return layer.out(rearrange(weights @ v, "b h t d -> b t (h d)"))
 
 
