@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from arlearn import home
-from arlearn.data.scenes import scenes
 from arlearn.nets.conv import Decoder, Encoder
 from arlearn.papers.elm import ELM, MaskedELM
 from arlearn.plans import SCANS
@@ -162,10 +161,7 @@ def measure(model: ELM | MaskedELM, *, design: Design) -> float:
 
 def beginning(design: Design, n: int) -> Design:
     """The same sizes with the first n training pictures only, for a look at the start of a run."""
-    seen = replace(
-        design.sizes.pictures, load=partial(scenes, side=design.sizes.pictures.side, n=n)
-    )
-    return replace(design, sizes=replace(design.sizes, pictures=seen))
+    return replace(design, sizes=design.sizes.fewer(n))
 
 
 def arm(design: Design, kind: str, what: str, build: Callable, steps: int) -> Entry:

@@ -77,13 +77,15 @@ class Sizes:
 @lru_cache(maxsize=4)
 def scenes16(split: str, n: int | None = None) -> Images:
     """20,000 one-object scenes of 16 pixels to learn from, 2,000 to be judged by; or n of each."""
-    return scenes(split, side=16, n=n or (20000 if split == "train" else 2000))
+    usual = 20000 if split == "train" else 2000
+    return scenes(split, side=16, n=usual if n is None else n)
 
 
 @lru_cache(maxsize=4)
 def scenes32(split: str, n: int | None = None) -> Images:
     """50,000 one-object scenes of 32 pixels to learn from, 5,000 to be judged by; or n of each."""
-    return scenes(split, side=32, n=n or (50000 if split == "train" else 5000))
+    usual = 50000 if split == "train" else 5000
+    return scenes(split, side=32, n=usual if n is None else n)
 
 
 def glyphs16(split: str, n: int | None = None) -> Images:
