@@ -128,12 +128,8 @@ def advice(name: str) -> str:
     """A page of advice (choose_plan.md, …), with links to chapters by slug: `[text](@var@)`."""
     text = (BOOK / f"{name}.md").read_text(encoding="utf-8")
     for slug, entry in entries().items():
-        if not entry.in_book:
-            title = f"[{entry.title}](@{slug}@)"
-            text = text.replace(title, entry.title)
-        text = text.replace(
-            f"(@{slug}@)", f"({entry.page}.ipynb)" if entry.in_book else "(order.md)"
-        )
+        page = f"{entry.page}.ipynb" if entry.in_book else "order.md"
+        text = text.replace(f"(@{slug}@)", f"({page})")
     return text
 
 

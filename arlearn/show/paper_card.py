@@ -39,6 +39,12 @@ def frame(above: str, title: str, below: str, claim: str, rows: list[tuple[str, 
     )
 
 
+def markdown(head: str, claim: str, rows: list[tuple[str, str]]) -> str:
+    """A card as Markdown: what stands above, the claim, a table."""
+    table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)])
+    return f"{head}\n\n> {claim}\n\n{table}\n"
+
+
 @dataclass(frozen=True, repr=False)
 class LessonCard:
     """A lesson of the opening part on a card; shows itself as HTML, Markdown or plain text."""
@@ -62,8 +68,8 @@ class LessonCard:
         return "\n".join([self.above, self.lesson.title, self.lesson.claim, *lines])
 
     def _repr_markdown_(self) -> str:
-        table = "\n".join(["| | |", "|---|---|", *(f"| {n} | {text} |" for n, text in self.rows())])
-        return f"**{self.lesson.title}**  \n{self.above}\n\n> {self.lesson.claim}\n\n{table}\n"
+        head = f"**{self.lesson.title}**  \n{self.above}"
+        return markdown(head, self.lesson.claim, self.rows())
 
     def _repr_html_(self) -> str:
         return frame(self.above, self.lesson.title, "", self.lesson.claim, self.rows())
@@ -95,8 +101,7 @@ class PaperCard:
     def _repr_markdown_(self) -> str:
         cite = self.paper.citation
         head = f"**{cite.title}**  \n{cite.place}, [arXiv {cite.arxiv}]({cite.url})"
-        table = "\n".join(["| | |", "|---|---|", *(f"| {n} | {text} |" for n, text in self.rows())])
-        return f"{head}\n\n> {self.paper.claim}\n\n{table}\n"
+        return markdown(head, self.paper.claim, self.rows())
 
     def _repr_html_(self) -> str:
         cite = self.paper.citation
