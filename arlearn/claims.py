@@ -15,6 +15,7 @@ import torch
 
 from arlearn import catalog, home
 from arlearn.catalog import Chapter, Part
+from arlearn.frontier import Point, stored
 
 REPRODUCED, DIRECTION, NOT, SMOKE = "reproduced", "direction only", "not at this scale", "smoke"
 BEGAN = time.perf_counter()
@@ -111,13 +112,16 @@ def claim(
     *,
     equal: str | dict[str, Any],
     seeds: Sequence[int],
+    frontier: Sequence[Point] = (),
+    quality: str = "",
     seconds: float | None = None,
     write: bool | None = None,
 ) -> Any:
     """Judge what was measured, write it to the results, and return the card that shows it.
 
-    `equal` says what method and baseline had in common. `seconds` is the run's wall-clock time,
-    this process's unless given. At the smoke tier nothing is judged, and nothing written unless
+    `equal` says what method and baseline had in common. `frontier` are the chapter's samplers as
+    points, `quality` what their share is of (see `arlearn.frontier`). `seconds` is the run's
+    wall-clock time, this process's unless given. At the smoke tier nothing is judged, and nothing written unless
     `write`. Results go to `ARLEARN_RESULTS`, else .arlearn/results, as `<tier>/<slug>.json`.
 
     Raises:
@@ -134,6 +138,8 @@ def claim(
     parts = [_judged(part, measured[part.name], tier) for part in chapter.parts]
     verdict = overall([part["verdict"] for part in parts])
     row = {"slug": slug, "tier": tier, "verdict": verdict, "parts": parts, "equal": equal}
+    if frontier:
+        row["frontier"] = stored(frontier, quality)
     card = ClaimCard(row | {"seeds": [*map(int, seeds)]} | _circumstances(chapter, seconds))
     missed = [part for part in parts if part["verdict"] == NOT]
     failed = [p["name"] for p in missed if p["asserted"] and p["method"] is not None]

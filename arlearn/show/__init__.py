@@ -4,6 +4,7 @@ from arlearn.show.element import Element
 from arlearn.show.exercises import Verdict, WrongAnswer, check, exercises
 from arlearn.show.explore_orders import explore_masks, explore_plans
 from arlearn.show.explorers import explore_law, explore_papers, explore_speculation
+from arlearn.show.frontier import frontier, spread
 from arlearn.show.masks import mask, order, pyramid
 from arlearn.show.periodic import Periodic, periodic
 from arlearn.show.picture import Picture
@@ -33,6 +34,7 @@ __all__ = [
     "explore_plans",
     "explore_speculation",
     "filmstrip",
+    "frontier",
     "grid",
     "mask",
     "order",
@@ -43,5 +45,6 @@ __all__ = [
     "scaling",
     "scrub",
     "source",
+    "spread",
     "text",
 ]
