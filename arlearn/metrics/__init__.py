@@ -12,14 +12,17 @@ from arlearn.metrics.likelihood import (
 )
 from arlearn.metrics.repetition import repetition
 from arlearn.metrics.scaling import PowerLaw, Spread, mean_spread, power_law
+from arlearn.metrics.spread import Comparison, compare
 
 __all__ = [
+    "Comparison",
     "PowerLaw",
     "Spread",
     "accuracy",
     "bits",
     "bits_per_dimension",
     "bits_per_unit",
+    "compare",
     "frechet",
     "independence_price",
     "mean_spread",
