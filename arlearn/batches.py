@@ -95,6 +95,37 @@ class Batches:
         return Batches(*self.tensors, size=self.size, seed=self.seed, rank=rank, world=world)
 
 
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Random windows of a text, `Windows(units, length=256, size=32, seed=0)(step) -> (b t,)`.
+
+    The windows of a step depend on seed and step alone, so that a run can go on in the middle.
+
+    Raises:
+        ValueError: the text is shorter than a window, or length or size is below 1.
+    """
+
+    units: Int[Tensor, "n"]
+    length: int
+    size: int = 32
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 1 <= self.length <= len(self.units):
+            raise ValueError(
+                f"a window of length={self.length} does not fit a text of {len(self.units)} "
+                f"units; choose 1 … {len(self.units)}"
+            )
+        if self.size < 1:
+            raise ValueError(f"a batch has at least 1 window, not size={self.size}")
+
+    def __call__(self, step: int) -> tuple[Int[Tensor, "b t"]]:
+        """`size` windows, each from a place drawn evenly over the text."""
+        dice = torch.Generator().manual_seed(mixed(self.seed, "windows", step))
+        places = torch.randint(len(self.units) - self.length + 1, (self.size, 1), generator=dice)
+        return (self.units[places + torch.arange(self.length)],)
+
+
 @lru_cache(maxsize=4)
 def _shuffled(n: int, seed: int, epoch: int) -> Int[Tensor, "n"]:
     order = torch.Generator().manual_seed(mixed(seed, "epoch", epoch))
