@@ -24,9 +24,7 @@ def floats(name: str, x: Tensor) -> None:
         TypeError: the tensor does not hold floats.
     """
     if not x.is_floating_point():
-        raise TypeError(
-            f"{name} are {_kind(x)}; give floats in 0..1, for bytes x.float() / 255"
-        )
+        raise TypeError(f"{name} are {_kind(x)}; give floats in 0..1, for bytes x.float() / 255")
 
 
 def indices(name: str, x: Tensor, vocab: int) -> None:

@@ -121,8 +121,9 @@ def claim(
 
     `equal` says what method and baseline had in common. `frontier` are the chapter's samplers as
     points, `quality` what their share is of (see `arlearn.frontier`). `seconds` is the run's
-    wall-clock time, this process's unless given. At the smoke tier nothing is judged, and nothing written unless
-    `write`. Results go to `ARLEARN_RESULTS`, else .arlearn/results, as `<tier>/<slug>.json`.
+    wall-clock time, this process's unless given. At the smoke tier nothing is judged, and nothing
+    written unless `write`. Results go to `ARLEARN_RESULTS`, else .arlearn/results, as
+    `<tier>/<slug>.json`.
 
     Raises:
         LookupError: no chapter is called so, or the parts are not those of the catalog.

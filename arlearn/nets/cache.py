@@ -64,14 +64,14 @@ class Cache:
         self.both[layer, 1, :, :, self.length : end] = values
         return self.both[layer, 0, :, :, :end], self.both[layer, 1, :, :, :end]
 
-    def room(self, batch: int) -> tuple[tuple[Tensor, ...], ...]:
-        """Views for a pass over one position that fills all layers itself, a tuple over the layers
-        of each: where its key and value go, `2 b h 1 d`, all keys and all values up to there.
+    def room(self, batch: int, n: int) -> tuple[tuple[Tensor, ...], ...]:
+        """Views for a pass over n positions that fills all layers itself, a tuple over the layers
+        of each: where its keys and values go, `2 b h n d`, all keys and all values up to there.
 
         Raises:
             ValueError: as `write`.
         """
-        end = self.end(batch, 1)
+        end = self.end(batch, n)
         new, all_ = self.both[..., self.length : end, :], self.both[..., :end, :]
         return new.unbind(0), all_[:, 0].unbind(0), all_[:, 1].unbind(0)
 

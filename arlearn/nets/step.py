@@ -1,6 +1,6 @@
-"""One new position through a transformer whose keys and values are cached, without the layers.
+"""A few new positions through a transformer whose keys and values are cached, without the layers.
 
-A pass over one position does little arithmetic: most of its time goes into module calls, views and
+A pass over few positions does little arithmetic: most of its time goes into module calls, views and
 small kernels. Here the sums of `transformer.Block` are written flat, over matrices prepared once a
 session; so is what a condition changes, which stays the same while a text grows. For few samples on
 a CPU `step_numpy` makes the same sums in calls that cost less than torch's.
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from arlearn.nets import step_numpy
-from arlearn.nets.attention import Rotation, query_scale
+from arlearn.nets.attention import Mask, Rotation, causal_tail, query_scale
 from arlearn.nets.cache import Cache
 
 
@@ -101,38 +101,55 @@ def look_up(flat: Flat, model: nn.Module, cond: Tensor | None) -> None:
 
 
 def step(
-    x: Float[Tensor, "b 1 d"], flat: Flat, turn: Rotation | None, cache: Cache
-) -> Float[Tensor, "b 1 d"]:
-    """Hidden states of one new position per sample; its keys and values stand in the cache.
+    x: Float[Tensor, "b n d"], flat: Flat, turn: Rotation | None, cache: Cache, mask: Mask = None
+) -> Float[Tensor, "b n d"]:
+    """Hidden states of n new positions per sample; their keys and values stand in the cache.
 
-    `Block.forward` for t = 1: x + gate · out(attention(norm x)), then x + gate · mlp(norm x).
+    `Block.forward` without a gradient: x + gate · out(attention(norm x)), then
+    x + gate · mlp(norm x). The mask is as in `Transformer.forward`, but no BlockMask.
     """
+    seen = _seen(mask, x, cache)
     if step_numpy.possible(x):
         if flat.arrays is None:
             flat.arrays = step_numpy.Arrays(flat.heads, flat.floor, flat.matrices, flat.last)
-        return step_numpy.step(x, flat.arrays, flat.changes, turn, cache)
-    x, (b, _, d), heads, floor = x[:, 0], x.shape, flat.heads, flat.floor
-    width = d // heads
-    turn = None if turn is None else _of_all_three(turn, x.dtype)
-    rows = zip(flat.matrices, flat.changes[:-1], *cache.room(b), strict=True)
+        return step_numpy.step(x, flat.arrays, flat.changes, turn, cache, seen)
+    (b, n, d), heads, floor = x.shape, flat.heads, flat.floor
+    x, width = x.reshape(b * n, d), d // heads
+    turn = None if turn is None else _of_all_three(turn, x.dtype, b, n)
+    rows = zip(flat.matrices, flat.changes[:-1], *cache.room(b, n), strict=True)
     for (qkv, out, gate_up, down, scale), change, new, keys, values in rows:
         shift, gain, gate, shift_mlp, gain_mlp, gate_mlp = change
         y = torch.mm(_norm(x, floor, gain, shift), qkv)
         if scale is not None:
-            qk = F.normalize(y[:, : 2 * d].view(b, 2 * heads, width), dim=-1) * scale
-            y = torch.cat([qk.view(b, 2 * d), y[:, 2 * d :]], dim=1)
+            qk = F.normalize(y[:, : 2 * d].view(b * n, 2 * heads, width), dim=-1) * scale
+            y = torch.cat([qk.view(b * n, 2 * d), y[:, 2 * d :]], dim=1)
         if turn is not None:  # (first, second) · cos + (second, first) · (-sin, sin)
-            y = y.view(b, 3, heads, 2, width // 2)
+            y = y.view(b * n, 3, heads, 2, width // 2)
             y = torch.addcmul(y * turn[0], y.flip(3), turn[1])
-        y = y.view(b, 3, heads, 1, width).transpose(0, 1)
+        y = y.view(b, n, 3, heads, width).permute(2, 0, 3, 1, 4)
         new.copy_(y[1:])
-        y = F.scaled_dot_product_attention(y[0], keys, values, scale=1.0)
-        x = _add(x, y.view(b, d), out, gate)
+        y = F.scaled_dot_product_attention(y[0], keys, values, seen, scale=1.0)
+        x = _add(x, y.transpose(1, 2).reshape(b * n, d), out, gate)
         up, y = torch.mm(_norm(x, floor, gain_mlp, shift_mlp), gate_up).chunk(2, dim=1)
         x = _add(x, F.silu(up).mul_(y), down, gate_mlp)
     shift, gain = flat.changes[-1][:2]
     x = _norm(x, floor, gain, shift)
-    return (x if gain is not None else x * flat.last)[:, None]
+    return (x if gain is not None else x * flat.last).view(b, n, d)
+
+
+def _seen(mask: Mask, x: Tensor, cache: Cache) -> Bool[Tensor, "#b 1 n m"] | None:
+    """Which keys each new position looks at; None for all."""
+    n = x.shape[1]
+    if isinstance(mask, str):
+        mask = None if n == 1 else causal_tail(n, cache.length + n, x.device)
+    if mask is None:
+        return None
+    if mask.shape[-2:] != (n, cache.length + n):
+        raise ValueError(
+            f"a mask of shape {tuple(mask.shape)} over {n} new positions behind {cache.length} "
+            f"cached ones; its last axes must be {n} and {cache.length + n}"
+        )
+    return mask[None, None] if mask.ndim == 2 else mask[:, None]
 
 
 def _norm(
@@ -150,12 +167,16 @@ def _norm(
     return y if gain is None else torch.addcmul(shift, y, gain)
 
 
-def _of_all_three(turn: Rotation, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """cos and (-sin, sin) of one position, for queries, keys, and values, which are not turned."""
-    cos, sin = (part.to(dtype)[..., None, None, :] for part in turn)
+def _of_all_three(turn: Rotation, dtype: torch.dtype, b: int, n: int) -> tuple[Tensor, Tensor]:
+    """cos and (-sin, sin) of b n rows, for queries, keys, and values, which are not turned; one
+    row stands for all where all are alike."""
+    cos, sin = (part.to(dtype)[..., None, None, None, :] for part in turn)
     sin = torch.cat([-sin, sin], dim=-2)
     cos = torch.cat([cos, cos, torch.ones_like(cos)], dim=-4)
-    return cos, torch.cat([sin, sin, torch.zeros_like(sin)], dim=-4)
+    sin = torch.cat([sin, sin, torch.zeros_like(sin)], dim=-4)
+    if n > 1 or cos.ndim == 6:  # positions of each row, written out
+        cos, sin = (x.expand(b, n, *x.shape[-4:]).reshape(b * n, *x.shape[-4:]) for x in (cos, sin))
+    return cos, sin
 
 
 def _add(x: Tensor, y: Tensor, weight: Tensor, gate: Tensor | None) -> Float[Tensor, "b d"]:

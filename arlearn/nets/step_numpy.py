@@ -1,21 +1,21 @@
 """`nets.step` for few samples on a CPU: the same sums as numpy calls on the same memory.
 
-One position of one sample is so little arithmetic that a torch kernel spends most of its time on
-being called. A numpy call on a small array costs a fraction of that, and its matrix products go
+A few positions of one sample are so little arithmetic that a torch kernel spends most of its time
+on being called. A numpy call on a small array costs a fraction of that, and its matrix products go
 straight to BLAS. Weights and cache are not copied: `Tensor.numpy` shows torch's memory.
 """
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from arlearn.nets.cache import Cache
 from arlearn.nets.fused import Rotation
 
-# Up to so many samples, and multiplications per square matrix, it was the faster way. With more of
-# them BLAS shares a product among threads of its own, which fight torch's for the same cores: 16
-# samples of width 128 then take ten times as long.
+# Up to so many rows (samples times positions), and multiplications per square matrix, it was the
+# faster way. With more of them BLAS shares a product among threads of its own, which fight torch's
+# for the same cores: 16 rows of width 128 then take ten times as long.
 FEW, WORK = 32, 2**17
 
 ONE = np.ones((), dtype=np.float32)
@@ -23,37 +23,45 @@ LEAST = np.array(1e-12, dtype=np.float32)  # what `F.normalize` divides by at le
 
 
 class Room:
-    """Where the numbers of a pass over `batch` samples stand, and the views that it reads.
+    """Where the numbers of a pass over n positions of b samples stand, and the views that it reads.
+
+    Rows are samples times positions, r = b n.
 
     Attributes:
-        x: the residual stream. It is all but the last column of `padded`, which holds
-            sqrt(d · eps): so one product gives Σ x² + d · eps.
-        qkv: queries, keys, values; `pairs`, `swapped` are its queries and keys as `b 2 h 2 w/2` and
+        x: the residual stream `r d`. It is all but the last column of `padded`, which holds
+            sqrt(d · eps): so one product gives Σ x² + d · eps. `by_sample` is y as `b n d`.
+        qkv: queries, keys, values; `pairs`, `swapped` are its queries and keys as `r 2 h 2 w/2` and
             with the halves exchanged, to be multiplied by `cos` and `sin`, which is (-sin, sin);
-            `heads` shows them as `b 2h w`. `query` is `b h w 1`, `new` keys and values, `2 b h w`.
+            `heads` shows them as `r 2h w`. `query` is `b h w n`, `new` keys and values,
+            `2 b h n w`.
+        seen: what attention gives, `b h n w`, its memory in the order `b n h w` of `flat_seen`.
         gate, up: the halves of `gate_up`.
     """
 
-    def __init__(self, batch: int, width: int, heads: int, hidden: int, floor: float):
+    def __init__(self, shape: tuple[int, int], width: int, heads: int, hidden: int, floor: float):
         def empty(*shape):
             return np.empty(shape, dtype=np.float32)
 
-        self.batch, w = batch, width // heads
-        self.padded = np.full((batch, width + 1), floor, dtype=np.float32)
-        self.x, self.y = self.padded[:, :width], empty(batch, width)
-        self.root, self.lengths = empty(batch, 1), empty(batch, 2 * heads, 1)
+        self.shape, (batch, n), w = shape, shape, width // heads
+        rows = batch * n
+        self.padded = np.full((rows, width + 1), floor, dtype=np.float32)
+        self.x, self.y = self.padded[:, :width], empty(rows, width)
+        self.by_sample = self.y.reshape(batch, n, width)
+        self.root, self.lengths = empty(rows, 1), empty(rows, 2 * heads, 1)
         self.squares, self.squares_of_heads = self.root[:, 0], self.lengths[..., 0]
-        self.qkv = empty(batch, 3 * width)
-        three = self.qkv.reshape(batch, 3, heads, w)
-        self.query, self.new = three[:, 0, :, :, None], three[:, 1:].swapaxes(0, 1)
-        self.heads = self.qkv.reshape(batch, 3 * heads, w)[:, : 2 * heads]
+        self.qkv = empty(rows, 3 * width)
+        three = self.qkv.reshape(batch, n, 3, heads, w)
+        self.query, self.new = three[:, :, 0].transpose(0, 2, 3, 1), three[:, :, 1:]
+        self.new = self.new.transpose(2, 0, 3, 1, 4)
+        self.heads = self.qkv.reshape(rows, 3 * heads, w)[:, : 2 * heads]
         if w % 2 == 0:  # else nothing is turned
-            self.pairs = self.qkv.reshape(batch, 3, heads, 2, w // 2)[:, :2]
+            self.pairs = self.qkv.reshape(rows, 3, heads, 2, w // 2)[:, :2]
             self.swapped = self.pairs[..., ::-1, :]
             self.cos, self.sin, self.turned = empty(3, *self.pairs.shape)
-        self.seen, self.total = empty(batch, heads, 1, w), empty(batch, heads, 1, 1)
-        self.flat_seen = self.seen.reshape(batch, width)
-        self.gate_up, self.falling = empty(batch, 2 * hidden), empty(batch, hidden)
+        memory = empty(batch, n, heads, w)
+        self.seen, self.flat_seen = memory.swapaxes(1, 2), memory.reshape(rows, width)
+        self.total = empty(batch, heads, n, 1)
+        self.gate_up, self.falling = empty(rows, 2 * hidden), empty(rows, hidden)
         self.gate, self.up = self.gate_up[:, :hidden], self.gate_up[:, hidden:]
 
 
@@ -81,47 +89,51 @@ class Arrays:
     def look_up(self, changes: list[tuple[Tensor | None, ...]]) -> None:
         """Show what a condition changes, unless it is the list that was shown last."""
         if self.told is not changes:
-            self.told, self.changes = changes, [_shown(row) for row in changes]
+            rows = [tuple(None if x is None else x[:, None] for x in row) for row in changes]
+            self.told, self.changes = changes, [_shown(row) for row in rows]
 
-    def space(self, batch: int) -> Room:
-        """Room for so many samples, kept from pass to pass."""
-        if self.room is None or self.room.batch != batch:
+    def space(self, batch: int, n: int) -> Room:
+        """Room for n positions of so many samples, kept from pass to pass."""
+        if self.room is None or self.room.shape != (batch, n):
             down = self.matrices[0][3]
-            self.room = Room(batch, down.shape[1], self.heads, down.shape[0], self.floor)
+            self.room = Room((batch, n), down.shape[1], self.heads, down.shape[0], self.floor)
         return self.room
 
 
 def possible(x: Tensor) -> bool:
-    """Whether numpy may make the pass: few samples, float32, memory of this machine, and no
-    compiler or subclass of `Tensor` that has to see every operation."""
-    few = len(x) == 1 or len(x) * x.shape[-1] ** 2 <= WORK
-    few = few and len(x) <= FEW and x.is_cpu and x.dtype == torch.float32
+    """Whether numpy may make the pass: few rows, float32, memory of this machine, and no compiler
+    or subclass of `Tensor` that has to see every operation."""
+    rows = x.shape[0] * x.shape[1]
+    few = rows == 1 or rows * x.shape[-1] ** 2 <= WORK
+    few = few and rows <= FEW and x.is_cpu and x.dtype == torch.float32
     return few and type(x) in (Tensor, torch.nn.Parameter) and not torch.compiler.is_compiling()
 
 
 def step(
-    x: Float[Tensor, "b 1 d"],
+    x: Float[Tensor, "b n d"],
     arrays: Arrays,
     changes: list[tuple[Tensor | None, ...]],
     turn: Rotation | None,
     cache: Cache,
-) -> Float[Tensor, "b 1 d"]:
+    seen: Bool[Tensor, "#b 1 n m"] | None = None,
+) -> Float[Tensor, "b n d"]:
     """As `nets.step.step`, which is the one to read first."""
-    end = cache.end(len(x), 1)
-    room, both = arrays.space(len(x)), cache.both.numpy()
+    batch, n, width = x.shape
+    end, hidden = cache.end(batch, n), None if seen is None else ~seen.numpy()
+    room, both = arrays.space(batch, n), cache.both.numpy()
     arrays.look_up(changes)
-    room.x[...] = x.detach().numpy()[:, 0]
+    room.x[...] = x.detach().numpy().reshape(batch * n, width)
     if turn is not None:
         _angles(room, turn)
-    rows = zip(arrays.matrices, arrays.changes[:-1], both[..., end - 1, :], both[..., :end, :],
-               strict=True)  # fmt: skip
+    rows = zip(arrays.matrices, arrays.changes[:-1], both[..., end - n : end, :],
+               both[..., :end, :], strict=True)  # fmt: skip
     with np.errstate(over="ignore"):  # exp(-gate) may be infinite: then silu is 0, as it should be
         for (qkv, out, gate_up, down, scale), change, new, (keys, values) in rows:
             shift, gain, gate, shift_mlp, gain_mlp, gate_mlp = change
             np.dot(_norm(room, gain, shift), qkv, room.qkv)
             _turn_and_scale(room, turn is not None, scale)
             np.copyto(new, room.new)
-            _attend(room, keys, values)
+            _attend(room, keys, values, hidden)
             _add(room, room.flat_seen, out, gate)
             np.dot(_norm(room, gain_mlp, shift_mlp), gate_up, room.gate_up)
             np.negative(room.gate, room.falling)
@@ -132,7 +144,8 @@ def step(
             _add(room, room.falling, down, gate_mlp)
     shift, gain = arrays.changes[-1][:2]
     y = _norm(room, gain, shift)
-    return torch.from_numpy(y.copy() if gain is not None else y * arrays.last)[:, None]
+    y = y.copy() if gain is not None else y * arrays.last
+    return torch.from_numpy(y.reshape(batch, n, width))
 
 
 def _norm(room: Room, gain: np.ndarray | None, shift: np.ndarray | None) -> np.ndarray:
@@ -141,19 +154,21 @@ def _norm(room: Room, gain: np.ndarray | None, shift: np.ndarray | None) -> np.n
     np.sqrt(room.root, room.root)
     np.divide(room.x, room.root, room.y)
     if gain is not None:
-        np.multiply(room.y, gain, room.y)
-        np.add(room.y, shift, room.y)
+        np.multiply(room.by_sample, gain, room.by_sample)
+        np.add(room.by_sample, shift, room.by_sample)
     return room.y
 
 
 def _angles(room: Room, turn: Rotation) -> None:
-    """cos and (-sin, sin) of one position, written out for all heads of queries and keys."""
+    """cos and (-sin, sin) of every position, written out for all heads of queries and keys."""
     cos, sin = (part.numpy() for part in turn)
-    each = (-1, 1, 1, cos.shape[-1])  # one angle for all samples, or one for each
-    room.cos[...] = cos.reshape(-1, 1, *each[1:])
+    all_cos, all_sin = (part.reshape(*room.shape, *part.shape[1:]) for part in (room.cos, room.sin))
+    # the same angles for all samples, or each its own
+    each = (-1, room.shape[1], 1, 1, cos.shape[-1])
+    all_cos[...] = cos.reshape(*each[:3], 1, each[-1])[..., None, :]
     sin = sin.reshape(each)
-    np.negative(sin, room.sin[..., 0, :])
-    room.sin[..., 1, :] = sin
+    np.negative(sin, all_sin[..., 0, :])
+    all_sin[..., 1, :] = sin
 
 
 def _turn_and_scale(room: Room, turned: bool, scale: np.ndarray | None) -> None:
@@ -170,9 +185,11 @@ def _turn_and_scale(room: Room, turned: bool, scale: np.ndarray | None) -> None:
         np.multiply(room.heads, scale, room.heads)
 
 
-def _attend(room: Room, keys: np.ndarray, values: np.ndarray) -> None:
+def _attend(room: Room, keys: np.ndarray, values: np.ndarray, hidden: np.ndarray | None) -> None:
     """softmax(q kᵀ) v into `room.seen`; the queries are scaled already."""
     scores = np.matmul(keys, room.query).swapaxes(2, 3)
+    if hidden is not None:
+        np.copyto(scores, -np.inf, where=hidden)
     np.maximum.reduce(scores, 3, None, room.total, True)
     np.subtract(scores, room.total, scores)
     np.exp(scores, scores)
@@ -185,7 +202,7 @@ def _add(room: Room, y: np.ndarray, weight: np.ndarray, gate: np.ndarray | None)
     """x + gate · (y weight), in place."""
     np.dot(y, weight, room.y)
     if gate is not None:
-        np.multiply(room.y, gate, room.y)
+        np.multiply(room.by_sample, gate, room.by_sample)
     np.add(room.x, room.y, room.x)
 
 

@@ -6,10 +6,14 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from arlearn.nets.attention import Attention, Mask, rotation, rotation_of_next
+from arlearn.nets.attention import Attention, BlockMask, Mask, rotation, rotation_of_next
 from arlearn.nets.cache import Cache
 from arlearn.nets.fused import GatedUnit, Norm
 from arlearn.nets.step import Flat, flat_weights, look_up, step
+
+# A pass over so many new positions, and rows of a batch of them, is made without the layers; with
+# more there is enough arithmetic in it for the layers' calls not to count.
+FEW, ROWS = 64, 256
 
 
 class SwiGLU(nn.Module):
@@ -185,8 +189,8 @@ class Transformer(nn.Module):
         elif self.rotary:
             turn = rotation(positions, head_width, self.rotary)
         if cache is not None and (flat := self._flat(x, mask, cond, cache)):
-            x = step(x, flat, turn, cache)
-            cache.advance(int(commit))
+            x = step(x, flat, turn, cache, mask)
+            cache.advance(x.shape[1] if commit else 0)
             return x
         for layer, block in enumerate(self.blocks):
             x = block(x, mask=mask, turn=turn, cond=cond, memory=memory, cache=cache, layer=layer)
@@ -213,9 +217,12 @@ class Transformer(nn.Module):
             raise ValueError("a transformer with rotary=2 needs positions of shape (t, 2)")
 
     def _flat(self, x: Tensor, mask: Mask, cond: Tensor | None, cache: Cache) -> Flat | None:
-        """What `step` needs, where the pass is one it can make: one new position that sees all."""
-        whole = mask is None or (isinstance(mask, str) and mask == "causal")
-        if x.shape[1] != 1 or not whole or torch.is_grad_enabled():
+        """What `step` needs, where the pass is one it can make: few new positions, one condition
+        for all of them."""
+        few = x.shape[1] == 1 or (x.shape[1] <= FEW and x.shape[:2].numel() <= ROWS)
+        if not few or isinstance(mask, BlockMask) or torch.is_grad_enabled():
+            return None
+        if cond is not None and x.shape[1] > 1 and (cond.ndim == 3 or len(cond) > 1):
             return None
         if torch.is_autocast_enabled(x.device.type) or x.dtype != cache.both.dtype:
             return None
