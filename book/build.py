@@ -25,6 +25,7 @@ import data_pages  # noqa: E402
 import front  # noqa: E402
 import pages  # noqa: E402
 import reference  # noqa: E402
+import samplers  # noqa: E402
 import speed  # noqa: E402
 
 from arlearn import catalog  # noqa: E402
@@ -36,7 +37,7 @@ BUILT = BOOK / "_build"
 FRONT = {
     "Find your way": ("map", "paths", "order"),
     "How to choose": ("choose_plan", "choose_head", "choose_sampler"),
-    "What holds": ("ledger", "status", "errata", "bench"),
+    "What holds": ("ledger", "samplers", "status", "errata", "bench"),
     "Look it up": ("data", "notation", "reference"),
 }
 # Where the repository lies on GitHub, "owner/name", for links to Colab and Binder.
@@ -77,6 +78,7 @@ def assemble(source: Path, math: Path | None) -> Path:
     for name in ("map", "order", "ledger", "errata"):
         write(source / f"{name}.md", getattr(pages, f"{name}_page")())
     write(source / "bench.md", speed.bench_page())
+    write(source / "samplers.md", samplers.samplers_page())
     for name in ("paths", "status"):
         write(source / f"{name}.md", getattr(front, f"{name}_page")())
     for name in FRONT["How to choose"]:

@@ -10,9 +10,9 @@ from types import ModuleType
 FLOORS = {
     "Data and plans": ("home", "plans", "trace", "data", "metrics"),
     "Networks, tokens, heads, noise": ("nets", "tokens", "heads", "corrupt"),
-    "Sampling and training": ("decode", "training", "recipe", "batches"),
+    "Sampling and training": ("decode", "training", "recipe", "batches", "reward", "harness"),
     "Papers": ("papers",),
-    "The course": ("zoo", "catalog", "chapter", "claims", "ledger", "show", "runner"),
+    "The course": ("zoo", "catalog", "chapter", "claims", "ledger", "frontier", "show", "runner"),
 }
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Sources?|Example)s?:\s*(.*)$")
 
