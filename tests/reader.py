@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+LOADS |= {"audio": "src", "video": "src"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "wbr", "source", "col", "base", "area"}
 
 

@@ -15,11 +15,16 @@ class DataFile:
         path: where it lies under a mirror or the cache, `<dataset folder>/<file>`.
         url: where its publisher keeps it.
         sha256: the hash of its bytes.
+        also: hashes of other copies in use that are known to hold the same values.
+        folder: of an archive, where in it the files lie that count; the hash is theirs, see
+            `archive.digest`, and a mirror may hold them unpacked.
     """
 
     path: str
     url: str
     sha256: str
+    also: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,10 @@ def card(name: str) -> DatasetCard:
     path = home.root() / "datasets" / f"{name}.toml"
     fields = tomllib.loads(path.read_text(encoding="utf-8"))
     try:
-        files = tuple(DataFile(**file) for file in fields.pop("files", ()))
+        files = tuple(
+            DataFile(**file | {"also": tuple(file.get("also", ()))})
+            for file in fields.pop("files", ())
+        )
         found = DatasetCard(**fields, files=files)
     except TypeError as error:
         raise ValueError(f"card {path} does not have the fields of a card: {error}") from error

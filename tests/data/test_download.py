@@ -113,3 +113,11 @@ def test_a_url_that_gives_nothing_gets_a_sentence(mirror, server, monkeypatch, t
     for part in (f"{server}/fox/hen.txt", "404", GOOD, "set ARLEARN_DATA_MIRROR to a folder"):
         assert part in str(caught.value)
     assert left(tmp_path) == []
+
+
+def test_another_copy_known_to_hold_the_same_is_taken(mirror):
+    file = DataFile("fox/fox.txt", "https://example.org/fox.txt", "0" * 64, also=(GOOD,))
+    assert fetch(file).read_bytes() == TEXT
+    (mirror / "fox.txt").write_bytes(b"other")
+    with pytest.raises(ValueError, match="expected sha256 0000"):
+        fetch(DataFile("fox/fox.txt", file.url, "0" * 64, also=("1" * 64,)))
