@@ -8,6 +8,9 @@ import torch
 from arlearn import catalog, data, show
 from arlearn.catalog import Lesson, Paper
 from arlearn.data import DatasetCard, cards
+from arlearn.data.health import health_indicator
+from arlearn.data.motion import ACTIONS
+from arlearn.data.sprites import COLOURS, KINDS
 from arlearn.show.picture import Picture
 
 # Kinds of tasks and options, from easy to hard.
@@ -75,7 +78,8 @@ def _samples(card: DatasetCard) -> str:
             f"{', '.join(f'`{file.path}`' for file in card.files)}.\n"
         )
     made = {"digits": _digits, "glyphs": _glyphs, "scenes": _scenes}
-    made |= {"pytext": _pytext, "tasks": _tasks}
+    made |= {"pytext": _pytext, "tasks": _tasks, "speech": _speech, "moving": _moving}
+    made |= {"turbofan": _turbofan}
     return made[card.name]()
 
 
@@ -142,11 +146,97 @@ def _tasks() -> str:
     return f"Prompts, each ending with `=`, and answers:\n\n{text}"
 
 
+@cache
+def _speech() -> str:
+    """Sounds are rendered here: a book that is built needs espeak-ng."""
+    voices = data.speech("test", "digits", n=16, parallel=True)
+    some = [voices.voices.index(name) for name in ("m1", "m3", "f1", "f5")]
+    kinds = {kind: data.speech("test", kind, n=1) for kind in ("numbers", "sentences")}
+    kinds["homophones"] = data.speech("test", "homophones", n=1)
+    named = {f"{kind}: {one.texts[0]}": one.wave(0) for kind, one in kinds.items()}
+    return _shown(
+        show.audio(
+            {f"voice {voices.voices[i]}": voices.wave(i) for i in some},
+            voices.rate,
+            label=f"{voices.texts[0]}, in four voices",
+            caption=f"speech(kind='digits', parallel=True): {voices.texts[0]!r}, in four of the "
+            "16 voices. The pictures are log-mel: time to the right, low frequencies below.",
+        ),
+        show.audio(named, 8000, label="Other kinds of texts", caption="The other kinds of texts."),
+    )
+
+
+@cache
+def _moving() -> str:
+    one = data.moving("test", n=6, frames=16)
+    two = data.moving("test", 32, n=1, frames=16, objects=2, glyphs=True, dots=True, change=0.25)
+    names = [f"{COLOURS[c]} {KINDS[k]}" for c, k in zip(two.colours[0], two.kinds[0], strict=True)]
+    words = [
+        "; ".join(f"{name}: {ACTIONS[a]}" for name, a in zip(names, told, strict=True))
+        for told in two.actions[0]
+    ]
+    digits = data.moving_digits("test", n=5, frames=16)
+    return _shown(
+        show.video(
+            one.frames,
+            label="Six films of one object",
+            names=[f"{COLOURS[c]} {KINDS[k]}" for c, k in zip(one.colours, one.kinds, strict=True)],
+            caption="moving(): one object, 16 pixels. Nothing runs until it is started.",
+        ),
+        show.video(
+            two.frames,
+            label="A film of two objects and what they are told",
+            words=words,
+            width=256,
+            caption="moving(side=32, objects=2, glyphs=True, dots=True): the words are the labels.",
+        ),
+        show.video(
+            digits.videos,
+            label="Five films of two digits each",
+            caption="moving_digits(): the digits of scikit-learn, by the rule of Moving MNIST.",
+        ),
+    )
+
+
+@cache
+def _turbofan() -> str:
+    """An engine until its failure: four sensors, the indicator, the true phases."""
+    run, read = data.turbofan("test", 1, whole=True), health_indicator(data.turbofan("train", 30))
+    sensors = {4: "turbine (°R)", 7: "pressure (psi)", 9: "core (rpm)", 12: "fuel flow"}
+    columns = [run.sensors[0, :, [number - 1 for number in sensors]], read(run)[0]]
+    columns += [run.regimes[0, :, None].double(), run.life()[0, :, None].double()]
+    panels = [
+        *(
+            show.Panel(f"{number}: {name}", lines={"sensor": i}, height=80)
+            for i, (number, name) in enumerate(sensors.items())
+        ),
+        show.Panel("health indicator", lines={"indicator": 4}, segments=5),
+        show.Panel("remaining life (cycles)", lines={"life": 6}, height=90),
+    ]
+    return _shown(
+        show.tracks(
+            torch.cat(columns, 1),
+            panels,
+            x="cycle",
+            first=1,
+            caption="Four of 21 sensors of one engine from its first cycle to its failure, the "
+            "indicator made of all that follow its age, its true phases (colours) and its true "
+            "remaining life.",
+        )
+    )
+
+
 def _quoted(lines: list[str]) -> str:
     """Lines as they stand; the fence is longer than any that stands in them."""
     return "\n".join(["``````text", *lines, "``````\n"])
 
 
-def _shown(*pictures: Picture) -> str:
-    """Pictures in the page itself, so that it needs no other file."""
-    return "\n".join(pages.raw(one._repr_mimebundle_()["text/html"]) for one in pictures)
+def _shown(*shown: Picture | show.Element | show.Sounds) -> str:
+    """Pictures, films and sounds in the page itself, so that it needs no other file."""
+    return "\n".join(pages.raw(_html(one)) for one in shown)
+
+
+def _html(shown: Picture | show.Element | show.Sounds) -> str:
+    if isinstance(shown, Picture):
+        return shown._repr_mimebundle_()["text/html"]
+    return shown._repr_html_()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from arlearn.show import cells, series
 from arlearn.show.element import Element
+from arlearn.show.panels import Panel
 from arlearn.show.picture import (
     Picture,
     captioned,
@@ -58,7 +59,7 @@ def scrub(
     widest = max(size(file)[0] for file in files)
     width = width or (widest if widest > 160 else widest * max(1, 320 // widest))
     shared = {"captions": list(captions), "counts": [], "seconds": seconds}
-    return _pictures(files, shared, label, caption, {"width": width, "columns": 1})
+    return players(files, shared, label, caption, {"width": width, "columns": 1})
 
 
 def play(
@@ -70,8 +71,11 @@ def play(
     prompt: str = "",
     grid: Sequence[int] | Sequence[Sequence[int]] | None = None,
     wave: bool | None = None,
+    panels: Sequence[Panel] = (),
+    x: tuple[str, float] = ("position", 0),
     samples: int | None = None,
     at: Sequence[int] | None = None,
+    captions: Sequence[str] | None = None,
     caption: str = "",
     seconds: float = 0.4,
 ) -> Element:
@@ -79,7 +83,8 @@ def play(
 
     What is seen depends on what is given: pictures (`picture`), a text that fills in (`decode`),
     numbers at their places (`grid`, or nothing), and for continuous units columns of a heat image,
-    or a wave. Units that a step drew and did not keep are marked, see `cells`.
+    a wave, or plots of named channels (`panels`). Units that a step drew and did not keep are
+    marked, see `cells`.
 
     Args:
         trace: what the sampler returned.
@@ -90,13 +95,17 @@ def play(
         grid: (height, width) of the units' places, or a list of such pairs where they form several
             grids (scales, frames); None: rows of 16.
         wave: continuous units as one line, c values a unit; None: where they have one channel.
+        panels: continuous units as plots over their positions, each of which names the channels
+            that it draws as lines, bands, shares or coloured segments; NaN draws nothing.
+        x: what a position of the panels is, as "cycle", and the number of the first.
         samples: how many samples are shown: 8 as pictures side by side (2 videos), else 1; more
             can be chosen from.
         at: which steps; None takes all, or evenly spread ones of a long trace (a page stays small).
+        captions: one a step of the trace, instead of its number and cost.
 
     Raises:
         ValueError: the trace has no steps, a step it has not, samples below 1, a grid of another
-            size, or `decode` for continuous units.
+            size, `decode` for continuous units, or not one caption a step.
     """
     if samples is not None and samples < 1:
         raise ValueError(f"samples must be at least 1, not {samples}")
@@ -110,34 +119,45 @@ def play(
         columns = 1 if shots[0].ndim == 4 else shots[0].shape[1]
         width = size(files[0])[0]
         measures = {"width": width * max(1, 640 // width), "columns": columns, "tile": tile}
-        return _pictures(files, shared | costs(trace, at), label, caption, measures)
+        return players(files, shared | costs(trace, at, captions), label, caption, measures)
     held = min(samples or 1, len(trace.steps[0].units))
     if trace.steps[0].units.is_floating_point() and decode is None:
-        at, traits, still = series.traits(trace, at, held, wave)
-        picture = series.strip(trace, at, label, traits["size"])
-        shown = {
-            "still": picture()._repr_mimebundle_()["text/html"],
-            "plain": still,
-            "picture": picture,
-        }
-        return Element("series", label, traits | shared | costs(trace, at), caption, **shown)
-    traits, still, plain = cells.traits(trace, at, held, decode, prompt, grid)
-    traits |= shared | costs(trace, at)
-    return Element("cells", label, traits, caption, still, plain)
+        at, traits, plain = series.traits(trace, at, held, wave, panels, x)
+        picture = series.strip(trace, at, label, traits["size"], panels, x)
+        still, name = picture()._repr_mimebundle_()["text/html"], "panels" if panels else "series"
+    else:
+        traits, still, plain = cells.traits(trace, at, held, decode, prompt, grid)
+        picture, name = None, "cells"
+    traits |= shared | costs(trace, at, captions)
+    return Element(name, label, traits, caption, still, plain, picture)
 
 
-def costs(trace: Trace, at: Sequence[int]) -> dict[str, list]:
+def costs(
+    trace: Trace, at: Sequence[int], captions: Sequence[str] | None = None
+) -> dict[str, list]:
     """After each of the steps `at`: network evaluations and standing units so far, and in words.
 
-    Units are the mean over the batch; those that were not kept do not stand.
+    Units are the mean over the batch; those that were not kept do not stand. A trace without any
+    evaluation is that of a model that is no network, and nothing is counted.
+
+    Raises:
+        ValueError: not one of `captions` for each step.
     """
+    if captions is not None and len(captions) != trace.n_steps:
+        raise ValueError(f"{len(captions)} captions for {trace.n_steps} steps; give one for each")
+    if not trace.evaluations:
+        told = captions or [f"step {i + 1} of {trace.n_steps}" for i in range(trace.n_steps)]
+        return {"captions": [told[i - 1] for i in at], "counts": [], "steps": list(at)}
     evaluations, here, counts = 0, torch.zeros(len(trace.steps[0].units), trace.length), {}
     for i, step in enumerate(trace.steps, 1):
         evaluations += step.evaluations
         here[:, step.positions] = 1.0 if step.kept is None else step.kept.float()
         counts[i] = evaluations, round(float(here.sum(1).mean()), 1)
-    captions = [_told(f"step {i} of {trace.n_steps}", *counts[i]) for i in at]
-    return {"captions": captions, "counts": [list(counts[i]) for i in at]}
+    told = captions or [
+        _told(f"step {i} of {trace.n_steps}", *counts[i]) for i in range(1, trace.n_steps + 1)
+    ]
+    shown = {"captions": [told[i - 1] for i in at], "counts": [list(counts[i]) for i in at]}
+    return shown | {"steps": list(at)}
 
 
 def _told(step: str, calls: int, units: float) -> str:
@@ -147,10 +167,11 @@ def _told(step: str, calls: int, units: float) -> str:
     )
 
 
-def _pictures(
-    files: list[bytes], shared: dict, label: str, caption: str, measures: dict
-) -> Element:
-    """Frames behind a slider; some of them below each other where no script runs."""
+def players(files: list[bytes], shared: dict, label: str, caption: str, measures: dict) -> Element:
+    """Frames (PNG files) behind a slider; some of them below each other where no script runs.
+
+    `shared` are traits of the widget (captions, counts, seconds), `measures` those of its pictures.
+    """
     width, captions = measures["width"], shared["captions"]
     across = size(files[-1])[0]
     measures = {"tile": across, "strip": across, "sharp": across < width} | measures

@@ -1,48 +1,81 @@
-"""Continuous units step by step: what the player's heat image and wave are drawn from."""
+"""Continuous units step by step: what the player's heat image, wave and panels are drawn from."""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from arlearn.show.panels import Panel, check, described, extent, tracks
 from arlearn.show.picture import EMPTY, FAINT, PALETTE, Picture, canvas
 from arlearn.show.pictures import moments
 from arlearn.trace import Trace
 
 BYTES = 60_000  # of all columns that are sent; a third more as text
+Bound = float | list[float]  # of all channels, or of each
 
 
 def traits(
-    trace: Trace, at: Sequence[int], samples: int, wave: bool | None
+    trace: Trace,
+    at: Sequence[int],
+    samples: int,
+    wave: bool | None,
+    panels: Sequence[Panel] = (),
+    x: tuple[str, float] = ("position", 0),
 ) -> tuple[list[int], dict, str]:
     """The steps shown, what `widgets/series.mjs` reads, and what stands for it as plain text.
 
-    A value is a byte: 0 where nothing stands, else 1 (the lowest drawn) to 255 (the highest). A
-    frame is a list of columns and the bytes of those that changed. Steps are left out evenly where
-    all of them would be too much for a page.
+    A value is a byte: 0 where nothing stands, else 1 (the lowest drawn) to 255 (the highest; of its
+    channel where there are panels). A frame is a list of columns and the bytes of those that
+    changed. Steps are left out evenly where all of them would be too much for a page.
 
     Raises:
-        ValueError: units that are not `b n c`.
+        ValueError: units that are not `b n c`, or panels that draw a channel there is not.
     """
     units = trace.steps[0].units
     if units.ndim != 3:
         raise ValueError(f"continuous units must be b n c, not {list(units.shape)}")
     rows, columns = units.shape[2], trace.length
-    low, high = _range(trace, samples)
+    more: dict = {}
+    if panels:
+        check(panels, rows, x[0])
+        drawn = [step.units[:samples].reshape(-1, rows).double() for step in trace.steps]
+        low, high = extent(np.concatenate(drawn))
+        more["panels"] = [described(panel, low, high) for panel in panels]
+        more["x"] = list(x)
+    else:
+        low, high = _range(trace, samples)
     at, frames = list(at), _frames(trace, at, samples, low, high)
     while len(at) > 2 and sum(len(held) for one in frames for _, held in one) > BYTES:
         at = [at[i] for i in moments(None, 0, len(at) - 1, (len(at) + 1) // 2)]
         frames = _frames(trace, at, samples, low, high)
+    if panels:
+        more["now"] = [int(trace.steps[step - 1].positions[0]) for step in at]
     kind = "wave" if (rows == 1 if wave is None else wave) else "heat"
     packed = [[[where, b64encode(held).decode("ascii")] for where, held in one] for one in frames]
-    measures = {"rows": rows, "columns": columns, "kind": kind, "low": low, "high": high}
-    plain = f"{columns} units of {rows} values from {low:.3g} to {high:.3g}, {len(at)} moments"
-    return at, {"size": measures, "samples": packed, "frame": len(at) - 1}, plain
+    measures = {"rows": rows, "columns": columns, "kind": "panels" if panels else kind}
+    span = "" if panels else f" from {low:.3g} to {high:.3g}"
+    plain = f"{columns} units of {rows} values{span}, {len(at)} moments"
+    traits = {"size": measures | {"low": low, "high": high}, "samples": packed, **more}
+    return at, traits | {"frame": len(at) - 1}, plain
 
 
-def strip(trace: Trace, at: Sequence[int], label: str, measures: dict) -> Callable[[], Picture]:
-    """Four moments of the first sample as a picture, drawn when it is asked for."""
+def strip(
+    trace: Trace,
+    at: Sequence[int],
+    label: str,
+    measures: dict,
+    panels: Sequence[Panel] = (),
+    x: tuple[str, float] = ("position", 0),
+) -> Callable[[], Picture]:
+    """The first sample, drawn when it is asked for: panels as they fill, or four moments."""
+
+    def plotted() -> Picture:
+        middle = at[(2 * len(at)) // 3]
+        values = trace.units_after(middle, float("nan"))[0]
+        alt = f"{label}: after {middle} of its {trace.n_steps} steps"
+        return tracks(values, panels, x=x[0], first=x[1], alt=alt)
 
     def drawn() -> Picture:
         chosen = [at[i] for i in moments(None, 0, len(at) - 1, 4)]
@@ -62,7 +95,7 @@ def strip(trace: Trace, at: Sequence[int], label: str, measures: dict) -> Callab
         alt = f"{label}: {len(chosen)} of its {trace.n_steps} steps"
         return Picture(figure, alt, colours=PALETTE)
 
-    return drawn
+    return plotted if panels else drawn
 
 
 def _range(trace: Trace, samples: int) -> tuple[float, float]:
@@ -80,7 +113,7 @@ def _range(trace: Trace, samples: int) -> tuple[float, float]:
 
 
 def _frames(
-    trace: Trace, at: Sequence[int], samples: int, low: float, high: float
+    trace: Trace, at: Sequence[int], samples: int, low: Bound, high: Bound
 ) -> list[list[tuple[list[int], bytes]]]:
     """For each sample and step: the columns that changed since the step before, and their bytes."""
     bytes_at = [_bytes(trace.units_after(step, float("nan"))[:samples], low, high) for step in at]
@@ -95,7 +128,8 @@ def _frames(
     return found
 
 
-def _bytes(units: Tensor, low: float, high: float) -> np.ndarray:
+def _bytes(units: Tensor, low: Bound, high: Bound) -> np.ndarray:
     """1 .. 255 for low .. high, 0 for nothing."""
-    scaled = 1 + (254 * (units.float() - low) / (high - low)).round()
+    least, most = torch.as_tensor(low), torch.as_tensor(high)
+    scaled = 1 + (254 * (units.float() - least) / (most - least)).round()
     return scaled.nan_to_num(0.0).clamp(0, 255).byte().numpy()

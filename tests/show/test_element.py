@@ -24,9 +24,9 @@ def held(page: str) -> dict:
 
 
 def test_there_are_widgets_and_parts_of_them():
-    assert ENTRIES == ["cells", "law", "masks", "papers", "pictures", "plans", "series",
-                       "speculation"]  # fmt: skip
-    assert PARTS == ["kit", "matrix", "player"]
+    assert ENTRIES == ["cells", "law", "masks", "panels", "papers", "pictures", "plans",
+                       "series", "speculation"]  # fmt: skip
+    assert PARTS == ["columns", "kit", "matrix", "player", "voice"]
 
 
 @pytest.mark.parametrize("name", ENTRIES)

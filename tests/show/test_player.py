@@ -189,3 +189,66 @@ def test_a_refinement_sends_only_what_changed_and_never_too_much():
 def test_players_refuse_what_they_cannot_play(wrong, sentence):
     with pytest.raises(ValueError, match=sentence):
         wrong()
+
+
+def filtering(t: int = 12) -> Trace:
+    """A model that is no network: each step writes a moment, and a guess at the next two."""
+    done = Trace(t)
+    for now in range(t):
+        ahead = min(t, now + 3)
+        values = torch.full((1, ahead - now, 5), float("nan"))
+        share = now / (t - 1)
+        values[0, 0] = torch.tensor([share, 1 - share, share, float(now // 5), float("nan")])
+        values[0, 1:, 4] = share + 1
+        done.record(torch.arange(now, ahead), values, 0)
+    return done
+
+
+PANELS = [
+    show.Panel("level", lines={"reading": 0}, segments=3, levels={"end": 1.5}),
+    show.Panel("state", shares={"a": 1, "b": 2}, height=80),
+    show.Panel("guess", bands={"from reading to guess": (0, 4)}),
+]
+
+
+def test_panels_fill_in_and_what_is_not_there_stays_empty():
+    done = filtering()
+    words = [f"moment {i}: as it was" for i in range(12)]
+    player = show.play(done, panels=PANELS, x=("cycle", 1), captions=words, label="filtering")
+    size = player.traits["size"]
+    assert (player.name, size["kind"], size["rows"], size["columns"]) == ("panels", "panels", 5, 12)
+    assert player.traits["captions"] == words and player.traits["counts"] == []
+    assert player.traits["x"] == ["cycle", 1] and player.traits["now"] == list(range(12))
+    frames = player.traits["samples"][0]
+    assert frames[0][0] == [0, 1, 2] and frames[5][0] == [5, 6, 7] and frames[11][0] == [11]
+    packed = torch.tensor(list(b64decode(frames[5][1]))).view(3, 5)
+    assert (packed[0, :4] > 0).all() and packed[0, 4] == 0 and (packed[1:, :4] == 0).all()
+    low, high = torch.tensor(size["low"]), torch.tensor(size["high"])
+    back = low + (packed - 1) / 254 * (high - low)
+    wanted = done.units_after(6, float("nan"))[0, 5:8]
+    there = packed > 0
+    assert torch.equal(there, ~wanted.isnan())
+    assert ((back - wanted)[there].abs() <= ((high - low) / 508 + 1e-6).expand(3, 5)[there]).all()
+    assert "<img" in player._repr_html_() and player.picture().png
+
+
+def test_panels_say_what_they_draw():
+    first, second, third = show.play(filtering(), panels=PANELS, label="x").traits["panels"]
+    assert first["lines"] == [["reading", 0]] and first["segments"] == 3
+    assert first["levels"] == [["end", 1.5]] and first["edges"][0] < 0 < 1.5 < first["edges"][1]
+    assert second["shares"] == [["a", 1], ["b", 2]] and second["edges"] == [0, 1]
+    assert third["bands"] == [["from reading to guess", 0, 4]]
+
+
+def test_a_model_that_is_no_network_counts_no_evaluations():
+    player = show.play(filtering(), panels=PANELS, label="x")
+    assert player.traits["captions"][2] == "step 3 of 12" and player.traits["counts"] == []
+    counted = show.play(continuous()[0], label="x")
+    assert "evaluation" in counted.traits["captions"][0] and len(counted.traits["counts"]) == 3
+
+
+def test_captions_and_panels_that_do_not_fit_get_a_sentence():
+    with pytest.raises(ValueError, match="2 captions for 12 steps; give one for each"):
+        show.play(filtering(), panels=PANELS, captions=["a", "b"], label="x")
+    with pytest.raises(ValueError, match=r"panel 'p' draws channels \[7\]; the units have 5"):
+        show.play(filtering(), panels=[show.Panel("p", lines={"a": 7})], label="x")

@@ -36,6 +36,21 @@ def spectrum() -> Trace:
     return done
 
 
+def filtering() -> Trace:
+    """Eight moments of a model that is no network, one a step: level, two shares, a phase."""
+    done = Trace(8)
+    for now in range(8):
+        values = torch.tensor([[[now / 8, 1 - now / 8, now / 8, float(now // 2)]]])
+        done.record(torch.tensor([now]), values, 0)
+    return done
+
+
+PANELS = [
+    show.Panel("level", {"level": 0}, bands={"room": (0, 1)}, segments=3, levels={"end": 1.0}),
+    show.Panel("state", shares={"a": 1, "b": 2}),
+]
+
+
 def films(units: torch.Tensor, step: int) -> torch.Tensor:
     return (units >= 0).float().view(1, 4, 1, 2, 2)
 
@@ -49,6 +64,7 @@ def elements() -> dict[str, show.Element]:
         "grid": show.play(steps(), grid=(4, 4), label="a grid"),
         "heat": show.play(spectrum(), label="a spectrogram"),
         "wave": show.play(spectrum(), wave=True, label="a wave"),
+        "panels": show.play(filtering(), panels=PANELS, x=("cycle", 1), label="a series"),
         "plans": show.explore_plans(4),
         "masks": show.explore_masks({"a": plans.raster(6), "b": plans.two_streams(blocks, blocks)},
                                     sections={"b": {"clean": 6, "noisy": 6}}),
@@ -180,8 +196,26 @@ def check_papers(tab) -> None:
     assert value(tab, "document.querySelectorAll('#papers .arlearn-element tbody tr').length") == 1
 
 
+def check_panels(tab) -> None:
+    """Three states of eight: coloured, one line so far, two areas; no cost is counted."""
+    assert value(tab, "document.querySelectorAll('#panels .meter').length") == 0
+    focus(tab, "#panels input", "Home")
+    for _ in range(4):
+        value(tab, "at('#panels .next').click()")
+    plot = "#panels .panel"
+    assert value(tab, f"document.querySelectorAll('{plot}').length") == 2
+    assert value(tab, f"at('{plot}').querySelectorAll('rect').length") == 3
+    line = value(tab, f"at('{plot}').querySelector('path[stroke]').getAttribute('d')")
+    assert line.startswith("M") and line.count("L") == 4
+    assert value(tab, "at('#panels .words').textContent") == "step 5 of 8"
+    assert value(tab, "at('#panels .keys').textContent") == "levelroomend"
+    box = "at('#panels .panel').getBoundingClientRect()"
+    assert value(tab, f"{box}.width") > 200
+
+
 def test_every_widget_draws_answers_and_fits(page):
     check_players(page)
+    check_panels(page)
     check_orders(page)
     check_dials(page)
     check_papers(page)

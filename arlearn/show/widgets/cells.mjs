@@ -99,7 +99,8 @@ export function cells(model, changed) {
       changed();
     }).node,
   ];
-  return { node: make("div", {}, body, legend(samples)), controls, film: false, show: draw };
+  const node = make("div", {}, body, legend(samples));
+  return { node, controls, film: false, show: draw, get sample() { return sample; } };
 }
 
 export default player(cells);

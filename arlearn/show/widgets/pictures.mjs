@@ -18,7 +18,7 @@ export function pictures(model, changed) {
   finished.style.imageRendering = sharp ? "pixelated" : "auto";
   film.append(finished);
   film.hidden = true;
-  const node = make("div", {}, images, film);
+  const node = named(make("div", { class: "clips" }, images, film), model);
   const view = {
     node,
     film: false,
@@ -44,6 +44,18 @@ export function pictures(model, changed) {
     view.controls = [make("button", attributes, "as a film")];
   }
   return view;
+}
+
+/** The pictures with names above their columns and beside their rows, where there are any. */
+function named(pictures, model) {
+  const above = model.get("above") ?? [];
+  const beside = model.get("beside") ?? [];
+  if (!above.length && !beside.length) return pictures;
+  const list = (side, names) => {
+    const words = names.map((name) => make("small", {}, name));
+    return make("div", { class: side, "aria-hidden": "true" }, words);
+  };
+  return make("div", { class: "named" }, list("above", above), list("beside", beside), pictures);
 }
 
 export default player(pictures);

@@ -1,6 +1,7 @@
 // The trace player: one control over the steps of any generation, and what they cost so far.
 
 import { button, choice, clock, counted, make, number, slider, stage, tell } from "./kit.mjs";
+import { voice } from "./voice.mjs";
 
 const SPEEDS = [0.5, 1, 2, 4, 8];
 
@@ -56,6 +57,8 @@ function mount(model, el, makeView) {
   let last = captions.length - 1;
   let speed = 1;
   const counter = counts.length ? meter(counts) : null;
+  const spoken = get("sounds") ? voice(get("sounds"), get("heard"), get("label")) : null;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const words = make("p", { class: "words" });
   const track = slider(
     { name: `${get("label")}: step`, max: 0, value: 0, hidden: true },
@@ -72,13 +75,15 @@ function mount(model, el, makeView) {
     words.textContent = counter && !film ? told.split(":")[0] : told;
     track.input.setAttribute("aria-valuetext", told);
     counter?.show(film ? counts.length - 1 : i);
+    spoken?.show(view.sample ?? 0, film ? captions.length - 1 : i);
     tell(model, { frame: i });
   };
   const move = (by) => show(Math.min(Math.max(track.value + by, 0), last));
   const beat = clock(
     el,
     () => {
-      if (view.film) return show((track.value + 1) % (last + 1));
+      const endless = (view.film || get("loop")) && !calm.matches;
+      if (endless) return show((track.value + 1) % (last + 1));
       move(1);
       if (track.value === last) beat.stop();
     },
@@ -124,6 +129,7 @@ function mount(model, el, makeView) {
   );
   const screen = make("div", { class: "screen" }, view.node);
   el.append(make("div", { class: "shown" }, screen, counter?.node), bar, words);
+  if (spoken) el.append(spoken.node);
   track.limit(last);
-  show(last);
+  show(get("loop") ? 0 : last);
 }

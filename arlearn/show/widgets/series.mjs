@@ -1,5 +1,6 @@
-// Continuous units that grow: a heat image of columns (mel, latents), or a wave as a line.
+// Continuous units that grow: a heat image of columns (mel, latents), or a wave.
 
+import { filled } from "./columns.mjs";
 import { choice, make, number } from "./kit.mjs";
 import { player } from "./player.mjs";
 
@@ -13,18 +14,6 @@ function colour(value) {
   const place = ((value - 1) / 254) * (CIVIDIS.length - 1);
   const low = Math.min(Math.floor(place), CIVIDIS.length - 2);
   return CIVIDIS[low].map((c, i) => c + (place - low) * (CIVIDIS[low + 1][i] - c));
-}
-
-/** The bytes after frame i, column after column, 0 where nothing stands; and what i changed. */
-export function filled(rows, columns, frames, i) {
-  const bytes = new Uint8Array(rows * columns);
-  let fresh = [];
-  for (const [at, packed] of frames.slice(0, i + 1)) {
-    const held = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-    at.forEach((column, k) => bytes.set(held.subarray(k * rows, (k + 1) * rows), column * rows));
-    fresh = at;
-  }
-  return { bytes, fresh };
 }
 
 function heat(rows, columns, label) {
@@ -84,7 +73,8 @@ export function series(model, changed) {
       changed();
     }).node,
   ];
-  return { node: make("div", {}, drawn.node, scale), controls, film: false, show };
+  const node = make("div", {}, drawn.node, scale);
+  return { node, controls, film: false, show, get sample() { return sample; } };
 }
 
 export default player(series);
