@@ -71,13 +71,37 @@ def whole(t: int) -> Plan:
     return Plan(torch.zeros(_positive("length", t), dtype=torch.long))
 
 
-def blocks(t: int, size: int) -> Plan:
-    """`size` neighbours at a time; size 1 is `raster`, size t draws everything at once."""
+def blocks(t: int, size: int, first: int | None = None) -> Plan:
+    """`size` neighbours at a time; size 1 is `raster`, size t draws everything at once.
+
+    Args:
+        first: length of the first block, which may be shorter; the last one is then what is left.
+
+    Raises:
+        ValueError: t is no multiple of the size, or `first` is not in 1 … size.
+    """
+    if first is not None:
+        return Plan(block_steps(t, size, torch.tensor([first]))[0])
     if size < 1 or t % size:
         raise ValueError(
             f"block size {size} does not divide {t} positions; choose one of {_divisors(t)}"
         )
     return Plan(torch.arange(t) // size)
+
+
+def block_steps(t: int, size: int, first: Int[Tensor, "b"]) -> Int[Tensor, "b t"]:
+    """The steps of `blocks(t, size, first[i])` for every sample i: blocks with edges of its own.
+
+    Raises:
+        ValueError: t or the size is below 1, or a first block is not 1 … size long.
+    """
+    _positive("length", t), _positive("block size", size)
+    if len(first) and not 1 <= int(first.min()) <= int(first.max()) <= size:
+        raise ValueError(
+            f"first blocks of {int(first.min())} to {int(first.max())} positions do not fit "
+            f"blocks of {size}; a first block has 1 to {size}"
+        )
+    return (torch.arange(t, device=first.device) + size - first[:, None]) // size
 
 
 def windows(sizes: Sequence[int]) -> Plan:
@@ -103,6 +127,24 @@ def cells(height: int, width: int, size: int) -> Plan:
         )
     row, column = torch.arange(height)[:, None] // size, torch.arange(width)[None, :] // size
     return Plan((row * (width // size) + column).flatten())
+
+
+def subsamples(height: int, width: int, stride: int) -> Plan:
+    """Every `stride`-th row and column of a grid at once, in raster order of where they begin.
+
+    stride² steps of equally many positions that are spread over the whole grid; a cell is the
+    opposite, as many positions side by side. Stride 1 draws everything at once.
+
+    Raises:
+        ValueError: the stride does not divide both sides.
+    """
+    if stride < 1 or height % stride or width % stride:
+        fits = ", ".join(n for n in _divisors(height).split(", ") if width % int(n) == 0)
+        raise ValueError(
+            f"stride {stride} does not divide a {height} x {width} grid; choose one of {fits}"
+        )
+    row, column = torch.arange(height)[:, None] % stride, torch.arange(width)[None, :] % stride
+    return Plan((row * stride + column).flatten())
 
 
 def frames(n: int, size: int) -> Plan:
@@ -151,18 +193,34 @@ def two_streams(clean: Plan, noisy: Plan) -> Bool[Tensor, "{2*len(clean)} {2*len
         ValueError: the plans differ in length, or a clean position that the noisy stream may read
             depends on units of a later noisy step (the answer would leak through it).
     """
-    if len(clean) != len(noisy):
-        raise ValueError(f"the clean plan has {len(clean)} positions, the noisy one {len(noisy)}")
-    past = noisy.step[None, :] < noisy.step[:, None]
-    now = noisy.step[None, :] == noisy.step[:, None]
-    seen = clean.mask()
+    return streams(clean.step, noisy.step)
+
+
+def streams(clean: Int[Tensor, "*_ t"], noisy: Int[Tensor, "*_ n"]) -> Bool[Tensor, "*b two two"]:
+    """`two_streams` of plans given by their steps, one pair of plans or one for every sample.
+
+    Args:
+        clean: steps of the clean stream, `raster(t).step` or `block_steps(…)` for instance.
+        noisy: steps of the noisy one.
+
+    Raises:
+        ValueError: as `two_streams`.
+    """
+    if clean.shape[-1] != noisy.shape[-1]:
+        raise ValueError(
+            f"the clean plan has {clean.shape[-1]} positions, the noisy one {noisy.shape[-1]}"
+        )
+    clean, noisy = torch.broadcast_tensors(clean, noisy)
+    past = noisy[..., None, :] < noisy[..., :, None]
+    now = noisy[..., None, :] == noisy[..., :, None]
+    seen = clean[..., None, :] <= clean[..., :, None]
     if (past.float() @ seen.float() > 0).logical_and(~past).any():
         raise ValueError(
             "the clean plan looks further ahead than the noisy one: a noisy unit would see itself "
             "through the clean stream; give the clean stream the noisy plan or a finer one"
         )
-    top = torch.cat([seen, torch.zeros_like(seen)], dim=1)
-    return torch.cat([top, torch.cat([past, now], dim=1)])
+    top = torch.cat([seen, torch.zeros_like(seen)], dim=-1)
+    return torch.cat([top, torch.cat([past, now], dim=-1)], dim=-2)
 
 
 def _positive(name: str, n: int) -> int:

@@ -24,10 +24,10 @@ FLOORS = {
     "home": 0,
     **dict.fromkeys(["checks", "data", "metrics", "plans", "trace"], 1),
     **dict.fromkeys(["nets", "tokens", "heads", "corrupt"], 2),
-    **dict.fromkeys(["decode", "training", "reward"], 3),
+    **dict.fromkeys(["decode", "training", "reward", "harness"], 3),
     **dict.fromkeys(["batches", "checkpoint", "distributed", "precision", "progress", "recipe"], 3),
     "papers": 4,
-    **dict.fromkeys(["zoo", "chapter", "catalog", "claims", "ledger", "show"], 5),
+    **dict.fromkeys(["zoo", "chapter", "catalog", "claims", "frontier", "ledger", "show"], 5),
     **dict.fromkeys(["exercises", "runner", "cli"], 5),
     **dict.fromkeys(["", "__init__", "__main__"], 6),  # the package sees all, is seen by none
 }
@@ -36,9 +36,10 @@ PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 NETWORK = {"requests", "urllib", "urllib3", "http", "ftplib", "httpx", "aiohttp", "socket", "pooch"}
 # What a bare machine may lack, or what would make `import arlearn` slow.
 HEAVY = {
-    "IPython", "anywidget", "ipykernel", "ipywidgets", "jiwer", "jupyter_client", "jupyter_core",
-    "jupytext", "matplotlib", "music21", "nbclient", "nbformat", "notebook", "pandas", "papermill",
-    "pooch", "pyteomics", "sacrebleu", "scipy", "sklearn", "tokenizers",
+    "IPython", "anywidget", "espeakng_loader", "ipykernel", "ipywidgets", "jiwer",
+    "jupyter_client", "jupyter_core", "jupytext", "matplotlib", "music21", "nbclient",
+    "nbformat", "notebook", "pandas", "papermill", "pooch", "pyteomics", "sacrebleu", "scipy",
+    "sklearn", "tokenizers",
 }  # fmt: skip
 OF_THE_CLI = {"typer", "rich"}
 HOMES = re.compile(r"(?<![\w.:/-])(/(home|root|Users|work|workspace|mnt|scratch)/\w|[A-Z]:\\Users)")

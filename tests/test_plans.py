@@ -106,6 +106,40 @@ def test_two_streams_refuse_exactly_the_plans_that_leak():
     assert 0 < refused < 169
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+def test_streams_of_many_samples_are_two_streams_of_each(size):
+    first = torch.arange(size).repeat(2) + 1
+    steps = plans.block_steps(9, size, first)
+    causal = plans.raster(9).step
+    for clean in (causal, steps):
+        together = plans.streams(clean, steps)
+        assert together.shape == (2 * size, 18, 18)
+        for row, edge, mask in zip(steps, first.tolist(), together, strict=True):
+            noisy = plans.blocks(9, size, first=edge)
+            assert torch.equal(noisy.step, row)
+            alone = plans.raster(9) if clean is causal else noisy
+            assert torch.equal(mask, plans.two_streams(alone, noisy))
+
+
+def test_one_leak_among_many_samples_is_refused():
+    fine = plans.block_steps(8, 4, torch.tensor([4, 2, 1]))
+    assert plans.streams(fine, fine).shape == (3, 16, 16)
+    coarse = torch.cat([fine[:2], plans.block_steps(8, 8, torch.tensor([8]))])
+    with pytest.raises(ValueError, match="looks further ahead than the noisy one"):
+        plans.streams(coarse, fine)
+
+
+def test_a_first_block_may_be_shorter_and_the_last_is_what_is_left():
+    assert plans.blocks(9, 4, first=2).step.tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 2]
+    assert plans.blocks(3, 8, first=8) == plans.whole(3)
+    assert plans.blocks(8, 4, first=4) == plans.blocks(8, 4)
+    for first in (0, 5):
+        with pytest.raises(ValueError, match=f"first blocks of {first} to {first} .*has 1 to 4"):
+            plans.blocks(9, 4, first=first)
+    with pytest.raises(ValueError, match="block size must be at least 1"):
+        plans.block_steps(9, 0, torch.tensor([1]))
+
+
 def test_two_streams_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="the clean plan has 4 positions, the noisy one 6"):
         plans.two_streams(plans.raster(4), plans.raster(6))
@@ -250,3 +284,13 @@ def test_an_unknown_scan_is_refused():
         plans.scan(4, 4, "spiral")
     with pytest.raises(ValueError, match="height must be at least 1, not 0"):
         plans.scan(0, 4)
+
+
+def test_subsamples_are_spread_over_the_grid():
+    plan = plans.subsamples(4, 6, 2)
+    assert plan.n_steps == 4 and {len(here) for here in plan.groups()} == {6}
+    assert plan.step.view(4, 6)[:2, :4].tolist() == [[0, 1, 0, 1], [2, 3, 2, 3]]
+    assert plans.subsamples(4, 4, 1) == plans.whole(16)
+    assert plans.subsamples(4, 4, 4) == plans.raster(16)
+    with pytest.raises(ValueError, match="stride 4 does not divide a 4 x 6 grid; choose one of 1,"):
+        plans.subsamples(4, 6, 4)

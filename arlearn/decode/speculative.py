@@ -4,28 +4,15 @@ The accept/reject core (`accept`, `accept_ratio`) knows no model: whatever propo
 known law can be checked with it. `speculative` is the loop over two cached language models.
 """
 
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from arlearn.decode.rounds import Verdict, record
 from arlearn.heads.law import Law, draw
 from arlearn.trace import Trace
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the target says of k drafts.
-
-    Attributes:
-        n_accepted: how many drafts stand, counted from the left, 0 .. k.
-        next_token: the token behind them, drawn so that all of them follow the target's law.
-    """
-
-    n_accepted: Int[Tensor, "*b"]
-    next_token: Int[Tensor, "*b"]
 
 
 def accept(
@@ -143,7 +130,7 @@ def speculative(
         ValueError: no prompt, n below 1, length below 0, guidance (which belongs into `read`), or
             a draft model with another vocabulary.
     """
-    _check(prompt, n, length, law)
+    check_request(prompt, n, length, law)
     text, begin, trace = prompt, prompt.shape[1], Trace(n)
     reads, drafts = (model.new_cache(1, begin + n) for model in (target, draft))
     while (known := text.shape[1]) < begin + n:
@@ -157,39 +144,9 @@ def speculative(
         stands = int(verdict.n_accepted)
         for cache in (reads, drafts):
             cache.crop(min(cache.length, known + stands))
-        _record(trace, known - begin, text[:, known:], q, p, verdict)
+        record(trace, known - begin, text[:, known:], q, p, verdict)
         text = torch.cat([text[:, : known + stands], verdict.next_token[:, None]], dim=1)
     return text[:, begin:], trace
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What a speculation cost: passes of the draft model (one per drafted token), drafts that
-    stand, passes of the target, and tokens written."""
-
-    drafted: int
-    accepted: int
-    target_evaluations: int
-    tokens: int
-
-    @property
-    def rate(self) -> float:
-        """Share of the drafted tokens that stand, those behind a fallen one included."""
-        return self.accepted / max(self.drafted, 1)
-
-    @property
-    def tokens_per_pass(self) -> float:
-        """Tokens written per pass of the target; 1 without speculation."""
-        return self.tokens / max(self.target_evaluations, 1)
-
-
-def tally(trace: Trace) -> Tally:
-    """Count the drafts of a speculation; they are the entries that cost the target nothing."""
-    drafts = [step for step in trace.steps if step.evaluations == 0]
-    drafted = sum(step.units.numel() for step in drafts)
-    accepted = sum(int(step.kept.sum()) for step in drafts)
-    added = sum(step.units.numel() for step in trace.steps if step.evaluations)
-    return Tally(drafted, accepted, trace.evaluations, accepted + added)
 
 
 def _propose(draft, cache, text, k, law, generator) -> tuple[Tensor, list[Tensor]]:
@@ -203,18 +160,6 @@ def _propose(draft, cache, text, k, law, generator) -> tuple[Tensor, list[Tensor
     return text, laws
 
 
-def _record(trace, begin, drafts, q, p, verdict) -> None:
-    """One entry for the drafts, if there are any, and one for the token behind those that stand."""
-    k, stands = drafts.shape[1], int(verdict.n_accepted)
-    if k:
-        chance = q.gather(-1, drafts[..., None])[..., 0]
-        places = torch.arange(begin, begin + k)
-        trace.record(places, drafts, 0, confidence=chance, kept=torch.arange(k)[None] < stands)
-    token = verdict.next_token[:, None]
-    chance = p[:, stands].gather(-1, token)
-    trace.record(torch.tensor([begin + stands]), token, 1, confidence=chance, kept=token >= 0)
-
-
 def _same_vocabulary(p: Tensor, laws: list[Tensor]) -> None:
     if laws and laws[0].shape[-1] != p.shape[-1]:
         raise ValueError(
@@ -223,7 +168,12 @@ def _same_vocabulary(p: Tensor, laws: list[Tensor]) -> None:
         )
 
 
-def _check(prompt: Tensor, n: int, length: int, law: Law) -> None:
+def check_request(prompt: Int[Tensor, "1 m"], n: int, length: int, law: Law) -> None:
+    """Refuse what no speculation can do.
+
+    Raises:
+        ValueError: no prompt, n below 1, length below 0, or guidance.
+    """
     if not prompt.shape[1] or n < 1 or length < 0:
         raise ValueError(
             f"speculation needs a prompt of at least 1 token (got {prompt.shape[1]}), "

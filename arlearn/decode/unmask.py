@@ -29,6 +29,7 @@ def unmask(
     score: Score = "confidence",
     noise: float = 0.0,
     remask: Remask | None = None,
+    block: int | None = None,
     null: Logits | None = None,
     law: Law = Law(),
     generator: torch.Generator | None = None,
@@ -50,6 +51,9 @@ def unmask(
         remask: None: what is shown stays. Otherwise shown units compete in every step with the
             score they were shown with ("last") or the best one their position ever had ("max"),
             and the lowest are hidden again, as many as the schedule says.
+        block: fill so many masks after the other, counted from the left, each block in an equal
+            share of n_steps (semi-autoregressive). All masks are guessed in every step, but only
+            the block's own are ranked, shown and hidden again; earlier blocks stay.
         null: the network without its condition, for `law.guidance`; a step then costs two.
 
     Returns:
@@ -58,17 +62,18 @@ def unmask(
         the law before temperature and truncation (1 where given).
 
     Raises:
-        ValueError: the arguments contradict each other, or n_steps exceeds the masks.
+        ValueError: the arguments contradict each other, n_steps exceeds the masks, or the blocks
+            cannot share it.
 
     Sources: MaskGIT (Chang et al. 2022, arXiv 2202.04200) for confidence, cosine and noise;
     Fast-dLLM (Wu et al. 2025, arXiv 2505.22618) for the threshold; running confidence remasking
-    (He et al. 2025, arXiv 2508.13148).
+    (He et al. 2025, arXiv 2508.13148); blocks: LLaDA (Nie et al. 2025, arXiv 2502.09992).
     """
     given, t = start != mask, start.shape[1]
-    n_hidden = (~given).sum(1).tolist()
-    most = max(n_hidden, default=0)
-    _check(most, n_steps, schedule, threshold, score, noise, remask, null, law)
-    left = torch.tensor([hidden_after(n, n_steps or 1, schedule) for n in n_hidden])
+    most = max(n_hidden := (~given).sum(1).tolist(), default=0)
+    _check(most, n_steps, schedule, threshold, score, noise, remask, null, law, block)
+    left = torch.tensor([_left(n, most, n_steps or 1, schedule, block) for n in n_hidden])
+    part = _parts(given, block or most)
     units, shown, trace = start.clone(), given, Trace(t)
     sure, confidence = torch.zeros(start.shape, device=start.device), given.float()
     while not shown.all():
@@ -80,14 +85,13 @@ def unmask(
         sure = torch.where(shown, sure, torch.maximum(sure, fresh) if remask == "max" else fresh)
         confidence = torch.where(shown, confidence, certainty(scores, guess, "confidence"))
         rank = _rank(sure, noise * (1 - (s + 1) / n_steps) if noise else 0.0, generator)
-        rank = rank.masked_fill(given if remask else shown, torch.inf)
+        rank, here = _in_block(rank, part, shown, remask)
         if threshold is None:
             shown = _first(rank, t - left[:, s].to(rank.device))
         else:
-            shown = _first(rank, shown.sum(1) + 1) | shown | (fresh >= threshold)
-        units = torch.where(shown, guess, mask)
-        evaluations = 1 if strength == 0 else 2
-        trace.record(torch.arange(t), guess, evaluations, confidence=confidence, kept=shown)
+            shown = _first(rank, shown.sum(1) + 1) | shown | (here & (fresh >= threshold))
+        units, cost = torch.where(shown, guess, mask), 1 if strength == 0 else 2
+        trace.record(torch.arange(t), guess, cost, confidence=confidence, kept=shown)
     return units, trace
 
 
@@ -106,6 +110,32 @@ def hidden_after(n: int, n_steps: int, schedule: Schedule = "linear") -> list[in
         left = max(min(due, left - 1), 0)
         counts.append(left)
     return counts
+
+
+def _parts(given: Bool[Tensor, "b t"], size: int) -> Int[Tensor, "b t"]:
+    """The block of every mask, `size` of them from the left, and -1 where something is given."""
+    return ((~given).cumsum(1) - 1).div(max(size, 1), rounding_mode="floor").masked_fill(given, -1)
+
+
+def _in_block(
+    rank: Float[Tensor, "b t"], part: Tensor, shown: Tensor, remask: Remask | None
+) -> tuple[Float[Tensor, "b t"], Bool[Tensor, "b t"]]:
+    """Ranks among which only the block of the first mask competes, and where that block is."""
+    now = part.masked_fill(shown, part.shape[1]).amin(1, keepdim=True)
+    rank = rank.masked_fill(part < now if remask else shown, torch.inf)
+    return rank.masked_fill(part > now, -torch.inf), part == now
+
+
+def _left(
+    n: int, most: int, n_steps: int, schedule: Schedule, block: int | None = None
+) -> list[int]:
+    """`hidden_after`, block after block; a sample with fewer blocks than the largest ends early."""
+    size = block or max(most, 1)
+    share, left = n_steps // max(math.ceil(most / size), 1), []
+    for begin in range(0, n, size):
+        here = min(size, n - begin)
+        left += [n - begin - here + k for k in hidden_after(here, share, schedule)]
+    return left + [0] * (n_steps - len(left))
 
 
 def certainty(
@@ -160,7 +190,7 @@ def _rank(
     return rank - noise * waited.clamp_min(1e-30).log()
 
 
-def _check(most, n_steps, schedule, threshold, score, noise, remask, null, law) -> None:
+def _check(most, n_steps, schedule, threshold, score, noise, remask, null, law, block=None) -> None:
     """Refuse what contradicts itself; `most` is the largest number of masks in a sample."""
     if (n_steps is None) == (threshold is None):
         raise ValueError(
@@ -176,6 +206,8 @@ def _check(most, n_steps, schedule, threshold, score, noise, remask, null, law) 
             f"n_steps {n_steps} does not fit {most} masks, of which every step shows at least one; "
             f"choose 1 to {most}"
         )
+    if block is not None:
+        _check_blocks(most, n_steps, block)
     if threshold is not None and (noise or remask or score == "random"):
         raise ValueError(
             "a threshold goes with a score that the law decides alone; "
@@ -184,4 +216,16 @@ def _check(most, n_steps, schedule, threshold, score, noise, remask, null, law) 
     if law.guidance and null is None:
         raise ValueError(
             f"guidance {law.guidance} needs the unconditional network; give it as null="
+        )
+
+
+def _check_blocks(most: int, n_steps: int | None, block: int) -> None:
+    """Refuse blocks that are empty or cannot share the steps."""
+    if block < 1:
+        raise ValueError(f"block {block} holds no mask; choose 1 or more, or None for no blocks")
+    blocks = max(math.ceil(most / block), 1)
+    if n_steps is not None and (n_steps % blocks or n_steps // blocks > block):
+        raise ValueError(
+            f"{blocks} blocks of {block} masks cannot share n_steps={n_steps}; choose {blocks}, "
+            f"{2 * blocks}, … up to {blocks * block}"
         )

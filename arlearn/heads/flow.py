@@ -67,12 +67,15 @@ class FlowHead(nn.Module):
         h: Float[Tensor, "*b d"],
         target: Float[Tensor, "*b c"],
         *,
+        t: Float[Tensor, "*b"] | None = None,
         generator: Generator | None = None,
     ) -> Float[Tensor, "*b"]:
         """|v(z_t, t, h) - (ε - x)|² of each unit, the mean over channels and noise draws.
 
-        Every unit has its own time and noise. This is a regression loss, not nats: it stays above
-        zero for the best network, and says nothing when laws of different data are compared.
+        Every unit has its own noise, and its own time unless `t` is given (positions that are
+        denoised together, as those of a scale or a cell, share one). This is a regression loss,
+        not nats: it stays above zero for the best network, and says nothing when laws of different
+        data are compared.
 
         Raises:
             ValueError: targets of another size than the head draws.
@@ -84,7 +87,9 @@ class FlowHead(nn.Module):
         def model(z, t):
             return self.velocity(z.view(many.shape), t.view(many.shape[:2]), h).flatten(0, 1)
 
-        loss = self.flow.loss(model, many.flatten(0, 1), generator=generator)
+        if t is not None:
+            t = t.flatten().repeat(self.noise_draws)
+        loss = self.flow.loss(model, many.flatten(0, 1), t=t, generator=generator)
         return loss.view(self.noise_draws, *target.shape[:-1]).mean(0)
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from arlearn.metrics.likelihood import (
     nats_per_unit,
     perplexity,
 )
+from arlearn.metrics.linear_probe import linear_probe
 from arlearn.metrics.repetition import repetition
 from arlearn.metrics.scaling import PowerLaw, Spread, mean_spread, power_law
 from arlearn.metrics.spread import Comparison, compare
@@ -25,6 +26,7 @@ __all__ = [
     "compare",
     "frechet",
     "independence_price",
+    "linear_probe",
     "mean_spread",
     "nats_per_unit",
     "perplexity",

@@ -25,6 +25,7 @@ class Denoiser(nn.Module):
         classes: number of labels, 0 for none; label `classes` is "no label".
         drop: share of the labels that training replaces by "no label", for guidance.
         timed: whether the network is told the time.
+        rotary: axes of rotary positions beside the learned places (`Transformer`).
     """
 
     def __init__(
@@ -37,11 +38,14 @@ class Denoiser(nn.Module):
         classes: int = 0,
         drop: float = 0.0,
         timed: bool = False,
+        rotary: int = 0,
     ):
         super().__init__()
         told = width if classes or timed else None
         self.length, self.classes, self.drop = length, classes, drop
-        self.backbone = Transformer(width, depth, heads, cond_width=told, rotary=0, qk_norm=True)
+        self.backbone = Transformer(
+            width, depth, heads, cond_width=told, rotary=rotary, qk_norm=True
+        )
         self.place = nn.Parameter(torch.randn(length, width) * 0.5)
         self.label = nn.Embedding(classes + 1, width) if classes else None
         self.time = TimeEmbedding(width) if timed else None

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from arlearn.decode.rounds import tally
 from arlearn.decode.speculative import (
     CachedModel,
     accept,
     accept_ratio,
     expected_tokens,
     speculative,
-    tally,
 )
 from arlearn.heads.law import Law
 

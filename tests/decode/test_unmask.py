@@ -237,6 +237,60 @@ def test_remasking_hides_the_least_sure_and_keeps_the_schedule(remask, schedule)
     assert shown.all() and (units[:, 0] == 1).all() and (units < 6).all()
 
 
+@pytest.mark.parametrize("remask", [None, "last", "max"])
+@pytest.mark.parametrize(("block", "n_steps"), [(4, 9), (5, 9), (12, 4)])
+def test_blocks_are_filled_one_after_the_other_and_then_stay(remask, block, n_steps):
+    start = torch.full((16, 14), 6)
+    start[:, 0] = 1
+    start[1:, 5] = 3  # a prompt may stand anywhere; the first sample has a mask more
+    start[0, 12:] = 0
+    _, trace = unmask(
+        noisy_network, start, mask=6, n_steps=n_steps, block=block, remask=remask,
+        generator=seeded(5),
+    )  # fmt: skip
+    given = start != 6
+    part = ((~given).cumsum(1) - 1) // block
+    share, shown, returned = n_steps // math.ceil(12 / block), given, 0
+    for s, step in enumerate(trace.steps):
+        now, place = s // share, s % share + 1
+        own = (part == now) & ~given
+        assert step.kept[(part < now) | given].all(), "an earlier block, or the prompt, was hidden"
+        assert not step.kept[(part > now) & ~given].any(), "a later block was shown"
+        for i in range(16):
+            n = int(own[i].sum())
+            assert n - int((own & step.kept)[i].sum()) == hidden_after(n, share)[place - 1]
+        returned += int((shown & ~step.kept).sum())
+        shown = step.kept
+    assert shown.all() and (returned > 0) == (remask is not None and share > 1)
+
+
+def test_one_block_is_no_block_and_blocks_of_one_go_from_left_to_right():
+    start = torch.full((4, 8), 6)
+    start[:, 2] = 5
+    for remask in (None, "last"):
+        options = {"mask": 6, "n_steps": 4, "remask": remask}
+        whole, _ = unmask(noisy_network, start, generator=seeded(1), **options)
+        one, _ = unmask(noisy_network, start, generator=seeded(1), block=7, **options)
+        assert torch.equal(whole, one)
+    _, trace = unmask(noisy_network, start, mask=6, n_steps=7, block=1, generator=seeded(1))
+    kept = torch.stack([step.kept[0] for step in trace.steps])
+    order = [0, 1, 3, 4, 5, 6, 7]
+    assert [row.nonzero().flatten().tolist() for row in kept] == [
+        sorted([2, *order[: s + 1]]) for s in range(7)
+    ]
+
+
+def test_a_threshold_holds_inside_the_block_only():
+    start = torch.full((6, 12), 6)
+    _, trace = unmask(noisy_network, start, mask=6, threshold=0.0, block=4, generator=seeded(4))
+    assert [int(step.kept[0].sum()) for step in trace.steps] == [4, 8, 12]
+    _, trace = unmask(noisy_network, start, mask=6, threshold=0.5, block=4, generator=seeded(4))
+    for step in trace.steps:
+        begun = [step.kept[:, 4 * k : 4 * k + 4].float().mean(1) for k in range(3)]
+        assert ((begun[1] == 0) | (begun[0] == 1)).all()
+        assert ((begun[2] == 0) | (begun[1] == 1)).all()
+
+
 def test_guidance_needs_the_null_network_and_costs_two():
     def null(units):
         return noisy_network(units + 1)
@@ -297,5 +351,9 @@ def test_contradictions_get_a_sentence():
     ):
         with pytest.raises(ValueError, match=match):
             _check(6, 2, *words, 0.0, None, None, Law())
+    with pytest.raises(ValueError, match="2 blocks of 4 masks cannot share n_steps=3; choose 2, 4"):
+        unmask(noisy_network, start, mask=6, n_steps=3, block=4)
+    with pytest.raises(ValueError, match="block 0 holds no mask"):
+        unmask(noisy_network, start, mask=6, n_steps=3, block=0)
     with pytest.raises(ValueError, match="remask True is neither"):
         _check(6, 2, "linear", None, "margin", 0.0, True, None, Law())

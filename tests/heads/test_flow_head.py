@@ -90,6 +90,40 @@ def test_more_noise_draws_mean_the_same_with_less_noise():
     assert 4 < one.var(0).mean() / eight.var(0).mean() < 16
 
 
+def test_times_can_be_given_one_for_each_unit():
+    """The loss at given times is |v(z_t, t, h) - (ε - x)|² with exactly those times."""
+    torch.manual_seed(0)
+    head, asked = FlowHead(4, 3, 8, 1, noise_draws=2), []
+    h, x = torch.randn(2, 5, 4), torch.randn(2, 5, 3)
+    t = torch.rand(2, 2, generator=seeded(1)).repeat_interleave(torch.tensor([2, 3]), 1)
+    inner = head.net.forward
+    head.net.forward = lambda z, time, state: (asked.append((z, time)), inner(z, time, state))[1]
+    loss = head.loss(h, x, t=t, generator=seeded(2))
+    z, time = asked[0]
+    assert torch.equal(time, t.flatten().expand(2, -1)) and loss.shape == (2, 5)
+    eps = torch.randn(20, 3, generator=seeded(2)).view(2, 2, 5, 3)
+    noisy = (1 - t[..., None]) * x + t[..., None] * eps
+    torch.testing.assert_close(z.view(noisy.shape), noisy)
+    right = (eps - x).square().mean((0, -1))  # a fresh network says 0
+    torch.testing.assert_close(loss, right)
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 5), (2, 4, 3)])
+def test_units_stand_on_any_axes_and_each_hears_its_own_state(shape):
+    """A token, a sequence, a sequence of cells: units have the leading axes of their states."""
+    torch.manual_seed(0)
+    head = FlowHead(4, 3, 8, 1, steps=2)
+    for weights in head.parameters():
+        weights.data += 0.3 * torch.randn(weights.shape)
+    h = torch.randn(*shape, 4)
+    units, _ = head.sample(h, generator=seeded(3))
+    assert units.shape == (*shape, 3) and head.loss(h, units).shape == shape
+    other = h.clone()
+    other.view(-1, 4)[1] += 1
+    changed = (head.sample(other, generator=seeded(3))[0] != units).any(-1).flatten()
+    assert changed.tolist() == [i == 1 for i in range(len(changed))]
+
+
 def test_heun_spends_two_evaluations_a_step():
     calls = []
     for solver in ("euler", "heun"):
