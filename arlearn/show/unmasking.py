@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from arlearn.decode.film import Film
-from arlearn.show.picture import COLOURS, EMPTY, FAINT, INK, Picture, canvas
+from arlearn.show.picture import COLOURS, EMPTY, FAINT, INK, PALETTE, Picture, canvas
 
 CELL, ROW, LEFT, RIGHT, TOP, BELOW = 26, 26, 62, 40, 30, 8  # pixels
 SIGNS = {"\n": "↵", " ": "␣"}
@@ -57,7 +57,7 @@ def unmasking(
             large = {"ha": "center", "va": "center", "fontsize": 14, "weight": "bold"}
             axes.text(len(shown) + 0.7, s + 0.5, sign, color=colour, **large)
             told.append(f"step {s + 1} {''.join(word)} {'right' if right else 'wrong'}")
-    return Picture(figure, f"{title or 'drafts'}: {'; '.join(told)}", caption)
+    return Picture(figure, f"{title or 'drafts'}: {'; '.join(told)}", caption, PALETTE)
 
 
 def _letter(letter: str) -> str:

@@ -8,8 +8,16 @@ from arlearn.nets.conv import Classifier
 from arlearn.training import Batches, History, Recipe, fit
 from arlearn.zoo.elm_models import ELM_MODELS
 from arlearn.zoo.entry import Entry
+from arlearn.zoo.gigatok_models import GIGATOK_MODELS
+from arlearn.zoo.mdpo_models import MDPO_MODELS
+from arlearn.zoo.nbdiff_models import NBDIFF_MODELS
 from arlearn.zoo.shelf import PICTURES
+from arlearn.zoo.speech_models import SPEECH_MODELS
+from arlearn.zoo.task_models import TASK_MODELS
+from arlearn.zoo.task_texts import TASK_TEXTS
 from arlearn.zoo.texts import TEXTS
+from arlearn.zoo.tidar_models import TIDAR_MODELS
+from arlearn.zoo.xar_models import XAR_MODELS
 
 
 def digits_classifier() -> Classifier:
@@ -44,5 +52,13 @@ ENTRIES = (
     ),
     *PICTURES,
     *ELM_MODELS,
+    *GIGATOK_MODELS,
     *TEXTS,
+    *TASK_TEXTS,
+    *NBDIFF_MODELS,
+    *TASK_MODELS,
+    *MDPO_MODELS,
+    *XAR_MODELS,
+    *TIDAR_MODELS,
+    *SPEECH_MODELS,
 )

@@ -24,6 +24,7 @@ import arlearn
 from arlearn import corrupt, decode, metrics, plans, show
 from arlearn.corrupt import Mixture, euler, heun, log_density, time_grid
 from arlearn.data import oracle, scenes
+from arlearn.frontier import Point
 from arlearn.nets.denoiser import MaskedDenoiser, VelocityDenoiser
 from arlearn.nets.language import LanguageModel
 from arlearn.show.planes import Plane, planes
@@ -612,6 +613,11 @@ def pair(method, baseline, reason, note=""):
     )
 
 
+points = [Point("raster", 1, by_tokens.mean, by_tokens.deviation)] + [
+    Point(name, T / k, s.mean, s.deviation)
+    for name in ("masked, surest first", "masked, random order", "flow, Euler")
+    for k, s in zip(budget, quality[name], strict=True)
+]
 sampled = f"{samples} samples, {len(seeds)} seeds"
 surest, flows = quality["masked, surest first"], quality["flow, Euler"]
 arlearn.claim(
@@ -650,6 +656,8 @@ arlearn.claim(
     },
     equal="width and depth of the transformers, steps, batch, scenes; raster and masked: tokens",
     seeds=seeds,
+    frontier=points,
+    quality="share of well-formed pictures",
 )
 
 # %% [markdown]
