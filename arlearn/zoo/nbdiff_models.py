@@ -217,7 +217,7 @@ def entry(name: str, what: str, plan: Plan, arm: Arm, at_most: float) -> Entry:
 
 
 # Of two learning rates, 1e-3 and 3e-3, the higher one was better for NBDiff and the transplant.
-LARGE = Plan("tasks-ar", width=96, depth=3, largest=16, steps=2400, lr=2e-3)
+LARGE = Plan("tasks-ar", width=96, depth=3, largest=16, steps=2400, lr=3e-3)
 SMALL = Plan("tasks-ar-small", width=48, depth=2, largest=8, steps=320, lr=3e-3, seeds=3)
 
 

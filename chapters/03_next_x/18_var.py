@@ -22,6 +22,7 @@ from einops import rearrange
 import arlearn
 from arlearn import decode, metrics, plans, show, zoo
 from arlearn.data import oracle
+from arlearn.frontier import Point
 from arlearn.heads.law import Law
 from arlearn.papers import raster as raster_paper
 from arlearn.papers import var
@@ -603,6 +604,12 @@ arlearn.claim(
     },
     equal="transformer size, optimiser, pictures, epochs (or tokens, where the part says so)",
     seeds=seeds,
+    frontier=[
+        Point(name, len(model.plan) / passes[name], right.mean, right.deviation)
+        for name, model in (("raster", raster), ("VAR", next_scale))
+        for right in [spread[name]["accuracy"]]
+    ],
+    quality="share whose object is the one asked for",
 )
 
 # %% [markdown]
