@@ -240,7 +240,7 @@ CASES: dict[str, Case] = {
         lambda at: catalog.paper("fast_dllm_v2"), LookupError, ("did you mean 'fast-dllm-v2'",)
     ),
     "a chapter that is not written": Case(
-        lambda at: runner.find("tidar"), FileNotFoundError, ("TiDAR", "not written yet")
+        lambda at: runner.find("stree"), FileNotFoundError, ("STree", "not written yet")
     ),
     "a part left out of a claim": Case(lambda at: measured(), LookupError, ("missing", "greedy")),
     "a part the catalog has not": Case(

@@ -21,7 +21,7 @@ PHONES = (*"_bdfhijklmnpstvwzæðŋɐɔəɛɡɪɹɾʃʌθᵻ", "aɪ", "aʊ", "d�
 PHONES += ("ɑː", "ɔː", "ɔːɹ", "əl", "ɛɹ", "ɜː", "ɪɹ")
 EACH = 2000  # utterances of each kind to learn from
 JUDGED = 50  # utterances of each kind that a model is measured on
-Frames = list[Float[Tensor, "n k"]]
+Frames = list[Float[Tensor, "_ k"]]
 
 
 @cache
@@ -102,7 +102,7 @@ def measure_recogniser(model: Recogniser) -> float:
     return character_error_rate(heard(model, frames_of(parts)), said)
 
 
-def heard(model: Recogniser, frames: Sequence[Float[Tensor, "n k"]]) -> list[str]:
+def heard(model: Recogniser, frames: Sequence[Float[Tensor, "_ k"]]) -> list[str]:
     """What a recogniser reads in utterances of any lengths, 50 at a time."""
     device = next(model.parameters()).device
     texts = []

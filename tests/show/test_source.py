@@ -16,7 +16,7 @@ def line_of(path: str, text: str) -> int:
 
 def test_a_function_is_shown_whole_and_placed():
     found = show.source(plans.blocks)
-    assert found.code.startswith("def blocks(t: int, size: int) -> Plan:")
+    assert found.code.startswith("def blocks(t: int, size: int, first: int | None = None) -> Plan:")
     assert found.code.endswith("return Plan(torch.arange(t) // size)")
     assert found.place == f"arlearn/plans.py:{line_of('arlearn/plans.py', 'def blocks')}"
 
