@@ -13,7 +13,7 @@ OPENING = """\
 A sampler that draws more tokens per evaluation of the network is faster and, as a rule, worse. This
 page lays the samplers of all chapters over each other in one form: to the right, how many tokens an
 evaluation brings; upwards, the share of samples that an exact checker calls right. A line is one
-sampler at several settings, a colour is one chapter.
+sampler at several settings, a colour is one chapter; the table below names every point.
 
 Lines of one colour can be compared with each other: same task, same checker. Between colours only
 the shape says something, how far a sampler can be pushed before its quality falls, as tasks differ

@@ -67,7 +67,11 @@ def test_the_plot_has_a_line_for_each_sampler_and_says_its_ends():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["b", "a"]
     assert "b 0.75 at 2, 0.50 at 4" in picture.alt
     both = show.frontier({"One": POINTS[:1], "Two": POINTS[1:]}, quality="share")
-    assert "Two: a" in {text.get_text() for text in both.figure.axes[0].get_legend().get_texts()}
+    assert [text.get_text() for text in both.figure.axes[0].get_legend().get_texts()] == [
+        "One",
+        "Two",
+    ]
+    assert len(both.figure.axes[0].containers) == 3 and "a 0.90 at 1" in both.alt
 
 
 def test_seeds_are_dots_with_their_mean():

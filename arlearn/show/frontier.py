@@ -21,7 +21,8 @@ def frontier(
     """Quality against tokens per network evaluation, a line for each sampler.
 
     Args:
-        points: of one chapter; or name of a chapter -> its points, which then share a colour.
+        points: of one chapter; or name of a chapter -> its points, which then share a colour and a
+            mark, and one entry in the legend.
         quality: what the share is of, as "share of numbers written right".
 
     Raises:
@@ -30,26 +31,27 @@ def frontier(
     groups = points if isinstance(points, Mapping) else {"": points}
     if not any(groups.values()) or not quality.strip():
         raise ValueError("a frontier needs at least one point, and a word on what its quality is")
-    with canvas(620, 340) as figure:
+    many = isinstance(points, Mapping)
+    with canvas(*((820, 400) if many else (620, 340))) as figure:
         axes = figure.add_subplot()
         for i, (group, some) in enumerate(groups.items()):
             for j, (sampler, line) in enumerate(lines(some).items()):
-                colour = COLOURS[(i if isinstance(points, Mapping) else j) % len(COLOURS)]
+                k = i if many else j
                 axes.errorbar(
                     [point.tokens_per_evaluation for point in line],
                     [point.quality for point in line],
                     yerr=[point.spread for point in line],
-                    label=f"{group}: {sampler}" if group else sampler,
-                    color=colour, linestyle=DASHES[j % len(DASHES)], capsize=2,
-                    marker=MARKS[(i + j) % len(MARKS)], markersize=5,
+                    label="" if many and j else group or sampler,
+                    color=COLOURS[k % len(COLOURS)], marker=MARKS[k % len(MARKS)],
+                    linestyle=DASHES[j % len(DASHES)], capsize=2, markersize=5,
                 )  # fmt: skip
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set(xlabel="tokens per network evaluation", ylabel=quality, title=title)
         axes.set_ylim(-0.03, 1.03)
         axes.grid(axis="y")
-        beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 8}
-        axes.legend(**(beside if isinstance(points, Mapping) else {}))
+        beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+        axes.legend(**(beside if many else {}))
     told = "; ".join(
         f"{sampler} {line[0].quality:.2f} at {line[0].tokens_per_evaluation:.3g}, "
         f"{line[-1].quality:.2f} at {line[-1].tokens_per_evaluation:.3g}"
