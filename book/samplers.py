@@ -44,7 +44,7 @@ def _figure(found: list[tuple[Row, list[Point]]]) -> str:
 def _table(found: list[tuple[Row, list[Point]]], tier: str) -> str:
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("Chapter", "Sampler", "Tokens per evaluation", "Quality", "Share of")
+        for name in ("Chapter", "Sampler", "Tokens per evaluation", "Quality", "What is counted")
     )
     body = ""
     for row, points in found:
@@ -57,7 +57,7 @@ def _table(found: list[tuple[Row, list[Point]]], tier: str) -> str:
                 f'<td class="number" data-label="tokens per evaluation">'
                 f"{point.tokens_per_evaluation:.3g}</td>"
                 f'<td class="number" data-label="quality">{point.quality:.2f}{spread}</td>'
-                f'<td data-label="share of">{escape(quality)}</td></tr>\n'
+                f'<td data-label="what is counted">{escape(quality)}</td></tr>\n'
             )
     return _raw(
         f'<table class="rows stacked wide"><thead><tr>{head}</tr></thead>\n'
