@@ -6,7 +6,7 @@ import numpy as np
 
 from arlearn.frontier import Point, lines
 from arlearn.metrics.scaling import mean_spread
-from arlearn.show.picture import COLOURS, INK, PALETTE, Picture, canvas, listed
+from arlearn.show.picture import COLOURS, INK, PALETTE, Picture, canvas, listed, titled
 from arlearn.show.plots import DASHES, MARKS
 
 
@@ -59,7 +59,7 @@ def frontier(
         for sampler, line in lines(some).items()
     )
     described = f"{quality} over tokens per network evaluation: {told}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)
 
 
 def spread(
@@ -99,4 +99,4 @@ def spread(
         axes.grid(axis="x")
     told = [f"{name} {np.mean(some):.3g}" for name, some in values.items()]
     described = f"{label}, mean over seeds: {listed(told)}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)

@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from arlearn.plans import Plan
-from arlearn.show.picture import COLOURS, EMPTY, INK, PALETTE, PAPER, Picture, canvas
+from arlearn.show.picture import COLOURS, EMPTY, INK, PALETTE, PAPER, Picture, canvas, titled
 
 MANY = 256  # cells; beyond, they are too small for numbers and the file too large
 
@@ -53,7 +53,7 @@ def mask(
     plan = f" of {seen.n_steps} steps" if isinstance(seen, Plan) else ""
     share = f"{allowed.float().mean():.0%} of all pairs may look"
     described = f"attention mask{plan}, {q} positions looking at {k}; {share}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)
 
 
 def order(
@@ -102,7 +102,7 @@ def _orders(
         figure.suptitle(title, x=0.02, ha="left", fontsize=11)
     grids = ", ".join(f"{height} by {width}" for height, width in shapes)
     described = f"grid of {grids} cells, each with the step that draws it, 0 to {plan.n_steps - 1}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)
 
 
 def _numbered(axes: Any, step: np.ndarray, shades: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from arlearn.show.picture import COLOURS, FAINT, INK, Picture, canvas, listed
+from arlearn.show.picture import COLOURS, FAINT, INK, Picture, canvas, listed, titled
 from arlearn.show.plots import DASHES
 
 TINTS = 40  # colours of the PNG: areas are flat, and fewer than a plot's keep files small
@@ -102,7 +102,7 @@ def tracks(
             figure.suptitle(title, fontsize=11)
         rows[-1, 0].set(xlabel=x)
     told = f"{listed([panel.label for panel in panels])} over {x}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, told))), caption, TINTS)
+    return Picture(figure, titled(alt, title, told), caption, TINTS)
 
 
 def check(panels: Sequence[Panel], channels: int, x: str) -> None:

@@ -194,6 +194,11 @@ def embedded(png: bytes) -> str:
     return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
 
 
+def titled(alt: str, title: str, said: str) -> str:
+    """The alternative text of a figure: the caller's, or the title and what is drawn."""
+    return alt or ": ".join(filter(None, (title, said)))
+
+
 def captioned(words: str) -> str:
     """A caption below a picture, in the colour of the text around it; nothing for no words."""
     style = "color:inherit;font-weight:inherit;text-align:left"

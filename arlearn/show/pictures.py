@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from arlearn.show.picture import Picture, listed, pixels
+from arlearn.show.picture import Picture, listed, pixels, titled
 from arlearn.show.sheet import lines, sheet
 from arlearn.trace import Trace
 
@@ -29,7 +29,7 @@ def grid(
     """
     page = lines(list(pixels(images)), columns, captions=captions)
     described = f"{len(images)} pictures, {len(page[0].tiles)} in a row{_captioned(captions)}"
-    alt = alt or ": ".join(filter(None, (title, described)))
+    alt = titled(alt, title, described)
     return sheet(page, alt=alt, title=title, scale=scale, caption=caption)
 
 
@@ -60,7 +60,7 @@ def compare(
     for name, images in rows.items():
         page += lines(list(pixels(images)), columns, name, () if page else captions)
     described = f"{page and next(iter(counts.values()))} samples each of {', '.join(rows)}"
-    alt = alt or ": ".join(filter(None, (title, described + _captioned(captions))))
+    alt = titled(alt, title, described + _captioned(captions))
     return sheet(page, alt=alt, title=title, scale=scale, caption=caption)
 
 
@@ -100,7 +100,7 @@ def filmstrip(
         for i, row in enumerate(zip(*columns, strict=True))
     ]
     described = f"{len(columns)} moments side by side{_captioned(captions)}"
-    alt = alt or ": ".join(filter(None, (title, described)))
+    alt = titled(alt, title, described)
     return sheet(page, alt=alt, title=title, scale=scale, caption=caption)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from arlearn.show.picture import COLOURS, INK, PALETTE, Picture, canvas, listed
+from arlearn.show.picture import COLOURS, INK, PALETTE, Picture, canvas, listed, titled
 
 Log = Literal["", "x", "y", "xy"]
 DASHES = ("-", "--", "-.", ":")  # a second cue beside the colour
@@ -48,7 +48,7 @@ def curves(
         if len(lines) > 1:
             axes.legend()
     described = f"{y} over {x}, curves {listed(list(lines))}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)
 
 
 def bars(
@@ -98,7 +98,7 @@ def bars(
         for method, given in series.items()
     )
     described = f"{y}: {told}"
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)
 
 
 def scaling(
@@ -140,7 +140,7 @@ def scaling(
     described = f"{y} over {x}, log-log: " + "; ".join(
         f"{name} {_law(laws[name])}" if name in laws else name for name in points
     )
-    return Picture(figure, alt or ": ".join(filter(None, (title, described))), caption, PALETTE)
+    return Picture(figure, titled(alt, title, described), caption, PALETTE)
 
 
 def _law(law: Any) -> str:
