@@ -62,7 +62,7 @@ class Spread:
     Attributes:
         mean: of the values.
         deviation: their standard deviation (n - 1 in the denominator).
-        low, high: the 95% interval of the mean, by Student's t.
+        low, high: the interval of the mean, 95% unless asked otherwise, by Student's t.
         n: how many values there were.
     """
 
@@ -73,10 +73,10 @@ class Spread:
     n: int
 
 
-def mean_spread(values: Values) -> Spread:
-    """Mean, standard deviation and 95% interval of the mean of a few repetitions (seeds).
+def mean_spread(values: Values, level: float = 0.95) -> Spread:
+    """Mean, standard deviation and interval of the mean of a few repetitions (seeds).
 
-    mean ± t_{n-1, 0.975} * deviation / √n; with three seeds t is 4.3, not 1.96.
+    mean ± t_{n-1, (1 + level)/2} * deviation / √n; at 95% with three seeds t is 4.3, not 1.96.
 
     Raises:
         ValueError: fewer than 2 values, or one that is not finite.
@@ -89,5 +89,5 @@ def mean_spread(values: Values) -> Spread:
     if not np.isfinite(values).all():
         raise ValueError(f"a spread needs finite values, got {values.tolist()}")
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    half = float(stdtrit(len(values) - 1, 0.975)) * deviation / np.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * deviation / np.sqrt(len(values))
     return Spread(mean, deviation, float(mean - half), float(mean + half), len(values))

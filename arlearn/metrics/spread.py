@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arlearn.metrics.scaling import Values
+from arlearn.metrics.scaling import Values, mean_spread
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,15 @@ def compare(
     one, two = (np.asarray(values, dtype=float) for values in (method, baseline))
     _check(one, two, paired, level)
     if paired:
-        error, freedom = (one - two).std(ddof=1) / np.sqrt(len(one)), len(one) - 1.0
-    else:
-        squares = [values.var(ddof=1) / len(values) for values in (one, two)]
-        error, total = np.sqrt(sum(squares)), sum(squares)
-        parts = sum(s**2 / (len(v) - 1) for s, v in zip(squares, (one, two), strict=True))
-        freedom = total**2 / parts if parts else float(len(one) + len(two) - 2)
-    half = float(stdtrit(freedom, (1 + level) / 2) * error)
+        gap = mean_spread(one - two, level)
+        return Comparison(gap.mean, gap.low, gap.high, int((one > two).sum()), gap.n, level)
+    squares = [values.var(ddof=1) / len(values) for values in (one, two)]
+    total = sum(squares)
+    parts = sum(s**2 / (len(v) - 1) for s, v in zip(squares, (one, two), strict=True))
+    freedom = total**2 / parts if parts else float(len(one) + len(two) - 2)
+    half = float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(total))
     mean = float(one.mean() - two.mean())
-    wins = int((one > two).sum()) if paired else None
-    return Comparison(mean, mean - half, mean + half, wins, len(one), level)
+    return Comparison(mean, mean - half, mean + half, None, len(one), level)
 
 
 def _check(one: np.ndarray, two: np.ndarray, paired: bool, level: float) -> None:
