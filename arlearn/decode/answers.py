@@ -70,7 +70,8 @@ def passes(trace: Trace, tokens: Int[Tensor, "b"]) -> Int[Tensor, "b"]:
 
     A step counts for a sample if it changed what the sample shows: in a batch the others wait for
     the slowest one, and alone they would not. That is exact for samplers whose every evaluation
-    shows something new, as all of `decode` do.
+    shows something new. Drafts of a speculation stand before the pass that checks them is counted;
+    `decode.rounds.passes_until` counts those.
     """
     shown = torch.zeros(len(tokens), trace.length, dtype=torch.bool)
     wanted = torch.arange(trace.length) < tokens[:, None]
