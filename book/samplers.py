@@ -2,6 +2,8 @@
 
 from html import escape
 
+import pages
+
 from arlearn import frontier, show
 from arlearn.frontier import Point
 from arlearn.ledger import TIERS, Row
@@ -38,7 +40,7 @@ def _figure(found: list[tuple[Row, list[Point]]]) -> str:
     picture = show.frontier(groups, quality="share right, by an exact checker")
     width, height = size(picture.png)
     image = image_tag(picture.png, picture.alt, f'width="{width}" height="{height}"')
-    return _raw(f"<figure>{image}</figure>")
+    return pages.raw(f"<figure>{image}</figure>")
 
 
 def _table(found: list[tuple[Row, list[Point]]], tier: str) -> str:
@@ -59,7 +61,7 @@ def _table(found: list[tuple[Row, list[Point]]], tier: str) -> str:
                 f'<td class="number" data-label="quality">{point.quality:.2f}{spread}</td>'
                 f'<td data-label="what is counted">{escape(quality)}</td></tr>\n'
             )
-    return _raw(
+    return pages.raw(
         f'<table class="rows stacked wide"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}</tbody></table>"
     )
@@ -67,7 +69,3 @@ def _table(found: list[tuple[Row, list[Point]]], tier: str) -> str:
 
 def _short(row: Row) -> str:
     return getattr(row.paper, "short", row.paper.title)
-
-
-def _raw(html: str) -> str:
-    return f"```{{raw}} html\n{html}\n```\n"

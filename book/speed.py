@@ -4,6 +4,8 @@ import json
 from html import escape
 from pathlib import Path
 
+import pages
+
 RESULTS = Path(__file__).resolve().parent / "results" / "bench.json"
 GROUPS = {
     "training": "Training",
@@ -80,7 +82,7 @@ def _missed(row: dict) -> bool:
 def _table(rows: list[dict]) -> str:
     body = "".join(map(_row, rows))
     head = "".join(f'<th scope="col">{name}</th>' for name in ("", "ours", "against", "goal"))
-    return _raw(
+    return pages.raw(
         f'<table class="rows stacked wide"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}</tbody></table>"
     )
@@ -124,14 +126,10 @@ def _curve(curve: dict) -> str:
         f"{name}: " + ", ".join(f"{value:.2f}" for value in curve[name]) for name in names
     )
     label = f"{curve['name']}, {curve['y']} against {curve['x']}"
-    return "\n" + _raw(
+    return "\n" + pages.raw(
         f'<svg viewBox="0 0 560 235" role="img" aria-label="{escape(label, quote=True)}" '
         'style="max-width:40rem;fill:currentColor;font-size:11px">'
         f'<text x="2" y="24">{top:.2g} {escape(curve["y"])}</text>{lines}{marks}'
         f'<text x="240" y="231" text-anchor="middle">{escape(curve["x"])}</text></svg>'
         f"<p>{escape(label)}, at {', '.join(map(str, at))}: {escape(told)}.</p>"
     )
-
-
-def _raw(html: str) -> str:
-    return f"```{{raw}} html\n{html}\n```\n"

@@ -1,5 +1,6 @@
 """What the tests of the book share: the site as it was built, and how its pages are read."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,15 @@ from reader import Reader
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "book" / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def book_module():
+    """A function that imports a module of the book's folder by its name, as build.py does."""
+    before = list(sys.path)
+    sys.path.insert(0, str(ROOT / "book"))
+    yield importlib.import_module
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """The pages of datasets: every card whole, samples where no network is needed, small, sound."""
 
-import importlib
 import re
-import sys
-from pathlib import Path
 
 import pytest
 from reader import Reader
@@ -12,16 +9,11 @@ from arlearn import data
 from arlearn.data import cards
 from arlearn.data.motion import ACTIONS
 
-BOOK = Path(__file__).resolve().parents[2] / "book"
-
 
 @pytest.fixture(scope="module")
-def made():
+def made(book_module):
     pytest.importorskip("espeakng_loader", reason="the speech extra is not installed")
-    before = list(sys.path)
-    sys.path.insert(0, str(BOOK))
-    yield importlib.import_module("data_pages").data_pages()
-    sys.path[:] = before
+    return book_module("data_pages").data_pages()
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,20 @@
 """Paths, status, advice, run notes and the reference say what the catalog and the code say."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from arlearn import catalog
 
-BOOK = Path(__file__).resolve().parents[2] / "book"
+
+@pytest.fixture(scope="module")
+def front(book_module):
+    return book_module("front")
 
 
 @pytest.fixture(scope="module")
-def front():
-    before = list(sys.path)
-    sys.path.insert(0, str(BOOK))
-    yield importlib.import_module("front")
-    sys.path[:] = before
-
-
-@pytest.fixture(scope="module")
-def reference(front):
-    return importlib.import_module("reference")
+def reference(book_module):
+    return book_module("reference")
 
 
 def test_a_path_holds_everything_its_goals_stand_on_in_order(front):

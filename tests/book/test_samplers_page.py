@@ -1,8 +1,6 @@
 """The page of all samplers: every point of every chapter, with what its quality is."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +8,11 @@ from arlearn import catalog
 from arlearn.frontier import Point
 from arlearn.ledger import Row
 
-BOOK = Path(__file__).resolve().parents[2] / "book"
-
 
 @pytest.fixture(scope="module")
-def samplers():
+def samplers(book_module):
     """book/samplers.py as a module."""
-    spec = importlib.util.spec_from_file_location("book_samplers", BOOK / "samplers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return book_module("samplers")
 
 
 def row(slug, quality):

@@ -1,22 +1,15 @@
 """The page of the bench shows what was measured, goals that are missed included."""
 
-import importlib.util
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-BOOK = Path(__file__).resolve().parents[2] / "book"
-
 
 @pytest.fixture(scope="module")
-def speed():
+def speed(book_module):
     """book/speed.py as a module."""
-    spec = importlib.util.spec_from_file_location("book_speed", BOOK / "speed.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return book_module("speed")
 
 
 def toy(group="training"):
