@@ -173,8 +173,9 @@ def test_zoo(invoke, monkeypatch):
         value = 0.98 if name == "good" else 0.5
         return zoo.Check(name, "test accuracy", 0.97, value, value > 0.9, name == "good")
 
-    monkeypatch.setattr(zoo, "names", lambda: ["good", "bad", "worse"])
+    monkeypatch.setattr(zoo, "names", lambda: ["good", "large", "bad", "worse"])
     monkeypatch.setattr(zoo, "verify", verify)
+    monkeypatch.setattr(zoo, "expected", lambda name: name != "large")
     status, text = invoke("zoo", "verify")
     assert status == 1 and text.splitlines() == [
         "OK good: test accuracy 0.98, recorded 0.97",
@@ -190,6 +191,8 @@ def test_zoo_list_and_train(invoke, monkeypatch):
 
     status, text = invoke("zoo", "list")
     assert status == 0 and re.search(r"^ *digits-classifier +Reads", text, re.MULTILINE)
+    assert re.search(r"^ *scenes32-vq .* made at the gpu tier", text, re.MULTILINE)
+    assert "no weights yet" not in text
     assert invoke("train", "digit-classifier")[1].count("did you mean digits-classifier?") == 1
     trained = []
     monkeypatch.setattr(zoo, "train", trained.append)

@@ -1,6 +1,7 @@
 """The zoo: weights come back as they were measured, and nothing doubtful is loaded or saved."""
 
 import json
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +13,7 @@ from torch import nn
 from arlearn import zoo
 from arlearn.training import History
 from arlearn.zoo.record import stored, versions
+from arlearn.zoo.shortened import packed, shorten, unpacked
 
 
 class Scale(nn.Module):
@@ -95,7 +97,8 @@ def rewrite(folder, **changes) -> None:
 def test_the_digits_classifier_comes_back_as_it_was_measured(classifier):
     path = classifier / "digits-classifier.safetensors"
     assert path.stat().st_size < 2_000_000
-    assert {x.dtype for x in load_file(path).values()} == {torch.bfloat16}
+    types = {torch.int8, torch.float32, torch.bfloat16}  # rows, their scales, biases
+    assert {x.dtype for x in load_file(path).values()} == types
     model = zoo.load("digits-classifier", classifier)
     told = zoo.provenance("digits-classifier", classifier)
     assert not model.training and {x.dtype for x in model.parameters()} == {torch.float32}
@@ -112,6 +115,19 @@ def test_every_shipped_file_loads():
     assert set(there) <= set(zoo.names())
     for name in there:
         zoo.load(name)
+
+
+def test_what_is_not_shipped_is_made_at_the_gpu_tier(one, tmp_path, monkeypatch):
+    shipped = {path.stem for path in (zoo.home.PACKAGE / "weights").glob("*.safetensors")}
+    assert {name for name in zoo.names() if zoo.find(name).tier == "cpu"} == shipped
+    monkeypatch.setattr(zoo.home, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(zoo.home, "data_folder", lambda: tmp_path)
+    one()
+    assert zoo.expected("scale")
+    one(tier="gpu")
+    assert not zoo.expected("scale")
+    zoo.train("scale", tmp_path / "weights")
+    assert zoo.expected("scale")
 
 
 def test_training_again_writes_the_same_bytes(saved, tmp_path):
@@ -137,6 +153,54 @@ def test_floats_are_stored_short_and_the_rest_as_it_is(saved, one, tmp_path):
     assert torch.equal(kept.average, expected.average)
     assert torch.equal(kept.weight, expected.weight.bfloat16().float())
     assert not torch.equal(kept.weight, expected.weight)
+
+
+@pytest.mark.parametrize("shape", [(5, 40), (6, 3, 3, 3), (4, 8)])
+def test_a_row_is_kept_within_half_a_step_of_its_largest(shape):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    x[0] *= 1000
+    x[1] = 0
+    kept = packed("x", x)
+    assert kept["x"].dtype == torch.int8 and kept["x"].abs().amax() == 127
+    read = unpacked(kept | {"other.scale": torch.ones(2)})
+    assert sorted(read) == ["other.scale", "x"] and read["x"].shape == x.shape
+    rows, off = x.flatten(1), (read["x"] - x).flatten(1).abs().amax(1)
+    assert (off <= rows.abs().amax(1) / 254 * 1.001).all() and off[0] > off[2:].max()
+
+
+def test_a_shortened_row_is_shortened_to_itself():
+    x = torch.randn(4000, 16, generator=torch.Generator().manual_seed(0))
+    once = unpacked(packed("x", x))["x"]
+    assert torch.equal(unpacked(packed("x", once))["x"], once) and not torch.equal(once, x)
+
+
+def test_what_gains_nothing_stays_in_bf16():
+    for x in (torch.rand(50), torch.rand(9, 7), torch.rand(()), torch.full((2, 9), math.inf)):
+        kept = packed("x", x)
+        assert list(kept) == ["x"] and torch.equal(kept["x"], x.bfloat16())
+
+
+def test_a_shortened_module_is_what_comes_back(one, tmp_path):
+    class Wide(Scale):
+        def __init__(self):
+            super().__init__(3)
+            self.weight = self.tied = nn.Parameter(torch.rand(3, 30))
+            self.average = torch.rand(3, 30)
+
+    def taught(model: Wide, seed: int) -> History:
+        torch.manual_seed(seed)
+        nn.init.normal_(model.weight)
+        return history()
+
+    one(build=Wide, train=taught, measure=lambda model: 1.0)
+    zoo.train("scale", tmp_path)
+    expected = Wide()
+    taught(expected, 0)
+    read = zoo.load("scale", tmp_path)
+    assert not torch.equal(read.weight, expected.weight)
+    shorten(expected)
+    assert torch.equal(read.weight, expected.weight) and torch.equal(read.tied, read.weight)
+    assert load_file(tmp_path / "scale.safetensors")["weight.scale"].shape == (3,)
 
 
 def test_the_metric_is_measured_on_the_weights_as_stored(one, tmp_path):

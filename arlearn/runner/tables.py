@@ -51,6 +51,9 @@ def models() -> Any:
             metric, seconds = told.metric, told.training["seconds"]
             found = f"{metric['name']} {metric['value']:.4g}", f"{seconds:.0f} s"
         except FileNotFoundError:
-            found = "[yellow]no weights yet[/yellow]", ""
+            here = (
+                "made at the gpu tier" if entry.tier == "gpu" else "[yellow]no weights yet[/yellow]"
+            )
+            found = here, ""
         table.add_row(entry.name, escape(entry.what), *found)
     return table

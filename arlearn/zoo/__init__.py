@@ -1,7 +1,7 @@
 """Base models that chapters start from: how each is made, and weights that can be trusted.
 
 A chapter's minute belongs to its paper's idea, so classifiers, tokenizers and base generators are
-trained once and shipped, in bf16, beside a record of where they came from.
+trained once and shipped, a byte a number, beside a record of where they came from.
 """
 
 import difflib
@@ -18,10 +18,11 @@ from arlearn import home
 from arlearn.zoo.entry import Entry
 from arlearn.zoo.models import ENTRIES
 from arlearn.zoo.record import Provenance, encoded, machine, refuse_strangers, stored, versions
+from arlearn.zoo.shortened import unpacked
 
 __all__ = [
     *("Check", "Entry", "Provenance"),
-    *("find", "load", "names", "obtain", "provenance", "train", "verify"),
+    *("expected", "find", "load", "names", "obtain", "provenance", "train", "verify"),
 ]
 
 
@@ -105,7 +106,7 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
         )
     with torch.random.fork_rng(devices=[]):  # the untrained weights must not cost a random draw
         model = made.build()
-    tensors = safetensors.torch.load(data)
+    tensors = unpacked(safetensors.torch.load(data))
     refuse_strangers(name, model, tensors)
     model.load_state_dict(tensors)
     return model.eval()
@@ -134,7 +135,7 @@ def train(name: str, folder: Path | None = None, *, seed: int = 0) -> Path:
         raise ValueError(f"the training of {name} was interrupted; nothing was saved")
     trained |= {"steps": history.steps, "seconds": round(history.seconds, 1), "device": machine()}
     tensors = stored(model, made.exact)
-    model.load_state_dict(tensors)
+    model.load_state_dict(unpacked(tensors))
     value = _measured(made, model)
     if not made.holds(value):
         raise ValueError(
@@ -179,6 +180,15 @@ def obtain(name: str) -> nn.Module:
     if not _files(name, None)[1].is_file():
         train(name, _kept())
     return load(name)
+
+
+def expected(name: str) -> bool:
+    """Whether this machine should hold a model's weights: all but the gpu tier's, until made here.
+
+    Raises:
+        ValueError: no such model.
+    """
+    return find(name).tier != "gpu" or _files(name, None)[1].is_file()
 
 
 def _kept() -> Path:

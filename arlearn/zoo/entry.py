@@ -26,7 +26,8 @@ class Entry:
         measure: `measure(module)`; the number it is held to, on data it has not seen.
         metric: what that number is, as "test accuracy".
         at_least, at_most: the bound; a model outside it is neither saved nor loaded.
-        exact: tensors kept in fp32, where bf16 costs quality.
+        tier: "cpu", or "gpu" for a model whose weights are not shipped but made at that tier.
+        exact: tensors kept in fp32, where a shorter form costs quality.
 
     Raises:
         ValueError: a name that is no file name, or no bound.
@@ -42,6 +43,7 @@ class Entry:
     at_least: float = -math.inf
     at_most: float = math.inf
     exact: tuple[str, ...] = ()
+    tier: str = "cpu"
 
     def __post_init__(self):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):

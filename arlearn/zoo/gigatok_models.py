@@ -17,6 +17,7 @@ from arlearn.tokens.query import QueryTokenizer
 from arlearn.training import Batches, History, Recipe, fit
 from arlearn.zoo import pictures
 from arlearn.zoo.entry import Entry
+from arlearn.zoo.shortened import shorten
 from arlearn.zoo.sizes import SCENES16, SCENES32, Budget, Sizes
 
 
@@ -205,12 +206,9 @@ def grid(design: Design, seeds: int, error: float) -> list[Entry]:
     return made
 
 
-@torch.no_grad()
 def _round(tokens: QueryTokenizer) -> None:
-    """Weights as they are stored, in bf16, so that the probe learns the code that is shipped."""
-    for x in (*tokens.parameters(), *tokens.buffers()):
-        if x.is_floating_point():
-            x.copy_(x.bfloat16())
+    """Weights as they are stored, so that the probe learns the code that is shipped."""
+    shorten(tokens)
 
 
 def _recipe(lr: float, seed: int, **options: float) -> Recipe:

@@ -1,4 +1,4 @@
-"""How weights are kept: tensors in bf16, and a record of where they came from."""
+"""How weights are kept: what a file holds, and a record of where they came from."""
 
 import platform
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from arlearn import home
+from arlearn.zoo.shortened import packed
 
 MOST = 2_000_000  # bytes of one file of weights
 
@@ -37,7 +38,7 @@ class Provenance:
 
 
 def stored(model: nn.Module, exact: tuple[str, ...] = ()) -> dict[str, Tensor]:
-    """A model's tensors as they are kept: floats in bf16, but for those named `exact`.
+    """A model's tensors as they are kept: floats shortened, but for those named `exact`.
 
     Whole numbers and truth values (counters, masks) keep their type.
 
@@ -49,10 +50,10 @@ def stored(model: nn.Module, exact: tuple[str, ...] = ()) -> dict[str, Tensor]:
         raise ValueError(f"exact={strangers}: the model has no such tensors, only {list(tensors)}")
     kept = {}
     for name, tensor in tensors.items():
-        small = tensor.is_floating_point() and name not in exact
-        # copies: safetensors takes no two names for one storage (tied weights)
-        kept[name] = tensor.detach().to("cpu", torch.bfloat16 if small else None, copy=True)
-        kept[name] = kept[name].contiguous()
+        if tensor.is_floating_point() and name not in exact:
+            kept |= packed(name, tensor)
+        else:  # a copy: safetensors takes no two names for one storage (tied weights)
+            kept[name] = tensor.detach().to("cpu", copy=True).contiguous()
     return kept
 
 
