@@ -175,7 +175,7 @@ def test_zoo(invoke, monkeypatch):
 
     monkeypatch.setattr(zoo, "names", lambda: ["good", "large", "bad", "worse"])
     monkeypatch.setattr(zoo, "verify", verify)
-    monkeypatch.setattr(zoo, "expected", lambda name: name != "large")
+    monkeypatch.setattr(zoo, "shipped", lambda name: name != "large")
     status, text = invoke("zoo", "verify")
     assert status == 1 and text.splitlines() == [
         "OK good: test accuracy 0.98, recorded 0.97",

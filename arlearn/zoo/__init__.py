@@ -22,7 +22,7 @@ from arlearn.zoo.shortened import unpacked
 
 __all__ = [
     *("Check", "Entry", "Provenance"),
-    *("expected", "find", "load", "names", "obtain", "provenance", "train", "verify"),
+    *("find", "load", "names", "obtain", "provenance", "shipped", "train", "verify"),
 ]
 
 
@@ -129,12 +129,12 @@ def train(name: str, folder: Path | None = None, *, seed: int = 0) -> Path:
         model = made.build().to(home.device())
         trained = {"seed": seed, "parameters": _learned(model)}
         if folder is None:  # too large a file is known before it is trained
-            encoded(name, stored(model, made.exact))
+            encoded(name, stored(model))
         history = made.train(model, seed)
     if history.interrupted:
         raise ValueError(f"the training of {name} was interrupted; nothing was saved")
     trained |= {"steps": history.steps, "seconds": round(history.seconds, 1), "device": machine()}
-    tensors = stored(model, made.exact)
+    tensors = stored(model)
     model.load_state_dict(unpacked(tensors))
     value = _measured(made, model)
     if not made.holds(value):
@@ -182,13 +182,13 @@ def obtain(name: str) -> nn.Module:
     return load(name)
 
 
-def expected(name: str) -> bool:
-    """Whether this machine should hold a model's weights: all but the gpu tier's, until made here.
+def shipped(name: str) -> bool:
+    """Whether a model's weights come with the course; the large ones are made at the gpu tier.
 
     Raises:
         ValueError: no such model.
     """
-    return find(name).tier != "gpu" or _files(name, None)[1].is_file()
+    return find(name).tier != "gpu"
 
 
 def _kept() -> Path:

@@ -17,7 +17,7 @@ from arlearn.tokens.images import ImageTokenizer, to_units
 from arlearn.tokens.quantize import VectorQuantizer
 from arlearn.training import Batches, History, Recipe, fit
 from arlearn.zoo import pictures
-from arlearn.zoo.entry import Entry
+from arlearn.zoo.entry import Entry, large
 from arlearn.zoo.sizes import SCENES16, SCENES32, Sizes
 
 
@@ -239,4 +239,4 @@ DESIGN32 = Design(
     steps=2000,
     scan_steps=500,
 )
-ELM_MODELS = (*design_space(DESIGN16), *design_space(DESIGN32))
+ELM_MODELS = (*design_space(DESIGN16), *large(design_space(DESIGN32)))

@@ -5,8 +5,8 @@ import hashlib
 import inspect
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -27,7 +27,6 @@ class Entry:
         metric: what that number is, as "test accuracy".
         at_least, at_most: the bound; a model outside it is neither saved nor loaded.
         tier: "cpu", or "gpu" for a model whose weights are not shipped but made at that tier.
-        exact: tensors kept in fp32, where a shorter form costs quality.
 
     Raises:
         ValueError: a name that is no file name, or no bound.
@@ -42,7 +41,6 @@ class Entry:
     metric: str
     at_least: float = -math.inf
     at_most: float = math.inf
-    exact: tuple[str, ...] = ()
     tier: str = "cpu"
 
     def __post_init__(self):
@@ -65,6 +63,11 @@ class Entry:
         """The hash of the functions that make the model, with the sizes they are given."""
         text = "\n".join(_written(part) for part in (self.build, self.train, self.measure))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def large(entries: Iterable[Entry]) -> list[Entry]:
+    """The same, made at the gpu tier: too large to ship, or trained too long for two cores."""
+    return [replace(entry, tier="gpu") for entry in entries]
 
 
 def _written(part: Callable) -> str:

@@ -16,7 +16,7 @@ from arlearn.papers.raster import Raster
 from arlearn.tokens.query import QueryTokenizer
 from arlearn.training import Batches, History, Recipe, fit
 from arlearn.zoo import pictures
-from arlearn.zoo.entry import Entry
+from arlearn.zoo.entry import Entry, large
 from arlearn.zoo.shortened import shorten
 from arlearn.zoo.sizes import SCENES16, SCENES32, Budget, Sizes
 
@@ -244,4 +244,4 @@ DESIGN32 = Design(
     probe=(256, 6),
     layer=3,
 )
-GIGATOK_MODELS = (*grid(DESIGN16, 3, 0.02), *grid(DESIGN32, 3, 0.02))
+GIGATOK_MODELS = (*grid(DESIGN16, 3, 0.02), *large(grid(DESIGN32, 3, 0.02)))

@@ -37,22 +37,16 @@ class Provenance:
     versions: dict[str, str]
 
 
-def stored(model: nn.Module, exact: tuple[str, ...] = ()) -> dict[str, Tensor]:
-    """A model's tensors as they are kept: floats shortened, but for those named `exact`.
+def stored(model: nn.Module) -> dict[str, Tensor]:
+    """A model's tensors as they are kept: floats shortened, whole numbers and truth values as is.
 
-    Whole numbers and truth values (counters, masks) keep their type.
-
-    Raises:
-        ValueError: `exact` names a tensor the model has not.
+    All are copies, since safetensors takes no two names for one storage (tied weights).
     """
-    tensors = model.state_dict()
-    if strangers := sorted(set(exact) - set(tensors)):
-        raise ValueError(f"exact={strangers}: the model has no such tensors, only {list(tensors)}")
     kept = {}
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and name not in exact:
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
             kept |= packed(name, tensor)
-        else:  # a copy: safetensors takes no two names for one storage (tied weights)
+        else:
             kept[name] = tensor.detach().to("cpu", copy=True).contiguous()
     return kept
 

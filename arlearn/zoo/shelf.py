@@ -3,7 +3,7 @@
 from functools import partial
 
 from arlearn.zoo import pictures
-from arlearn.zoo.entry import Entry
+from arlearn.zoo.entry import Entry, large
 from arlearn.zoo.sizes import GLYPHS16, SCENES16, SCENES32, Sizes
 
 
@@ -90,8 +90,8 @@ def pair(prefix: str, sizes: Sizes, at_most: tuple[float, float]) -> list[Entry]
 PICTURES = (
     *judge_and_tokenizers("scenes16", "scenes", SCENES16, 0.004),
     *pair("scenes16", SCENES16, (3.0, 3.5)),
-    *judge_and_tokenizers("scenes32", "scenes", SCENES32, 0.004),
-    *pair("scenes32", SCENES32, (5.0, 5.0)),
+    *large(judge_and_tokenizers("scenes32", "scenes", SCENES32, 0.004)),
+    *large(pair("scenes32", SCENES32, (5.0, 5.0))),
     *judge_and_tokenizers("glyphs16", "glyphs", GLYPHS16, 0.02),
     generator(
         "glyphs16-raster",

@@ -12,7 +12,7 @@ from arlearn.data import Images, digits
 from arlearn.nets.flow_plan import FlowPlan
 from arlearn.papers import xar
 from arlearn.training import Batches, History, Recipe, fit
-from arlearn.zoo.entry import Entry
+from arlearn.zoo.entry import Entry, large
 from arlearn.zoo.pictures import device_of
 from arlearn.zoo.sizes import glyphs16
 
@@ -166,4 +166,4 @@ GLYPHS = Design(
     "glyphs16", glyphs16, "glyphs16-features", 2, 4, width=192, depth=8, steps=4000, batch=256,
     seeds=3,
 )  # fmt: skip
-XAR_MODELS = (*arms(DIGITS), *arms(GLYPHS))
+XAR_MODELS = (*arms(DIGITS), *large(arms(GLYPHS)))
