@@ -70,7 +70,7 @@ clean:
 	echo "setting up, 1 of 2: torch (the largest package, 1 to 5 minutes)"; \
 	$(PIP) torch && \
 	echo "setting up, 2 of 2: the course and what its chapters need (1 to 3 minutes)" && \
-	$(PIP) -e . && echo "set up in $$(($$(date +%s) - start)) s"
+	$(PIP) -e '.[speech]' && echo "set up in $$(($$(date +%s) - start)) s"
 	@touch $@
 
 .venv/.installed-book: .venv/.installed-base
