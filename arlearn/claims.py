@@ -16,6 +16,7 @@ import torch
 from arlearn import catalog, home
 from arlearn.catalog import Chapter, Part
 from arlearn.frontier import Point, stored
+from arlearn.metrics.spread import mean_spread
 
 REPRODUCED, DIRECTION, NOT, SMOKE = "reproduced", "direction only", "not at this scale", "smoke"
 BEGAN = time.perf_counter()
@@ -49,6 +50,22 @@ class Measured:
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{what} is {value}; give a finite number, or method=None where "
                                  "the part cannot be measured at this tier")  # fmt: skip
+
+    @classmethod
+    def over(
+        cls, method: Sequence[float], baseline: Sequence[float], *, reason="", note=""
+    ) -> "Measured":
+        """Means over seeds, one number each, with their standard deviations.
+
+        Raises:
+            ValueError: a side without numbers.
+        """
+        if not method or not baseline:
+            raise ValueError(f"{len(method)} and {len(baseline)} numbers; give one a seed at least")
+        sides = method, baseline
+        spread = tuple(mean_spread(some).deviation if len(some) > 1 else 0.0 for some in sides)
+        means = [sum(some) / len(some) for some in sides]
+        return cls(*means, spread if any(spread) else None, reason, note)
 
     @property
     def noise(self) -> float:

@@ -244,6 +244,17 @@ def test_words_for_numbers():
     assert here(alone) == "not measured" and rule(alone) == "to reach ≤ 0.1"
 
 
+def test_numbers_over_seeds_become_means_with_their_deviations():
+    ours, theirs = [1.0, 3.0], [2.0, 8.0]
+    apart = Measured.over(ours, theirs, reason="so", note="two seeds")
+    assert (apart.method, apart.baseline) == (2.0, 5.0) and apart.reason == "so"
+    assert apart.spread == pytest.approx((2**0.5, 18**0.5)) and apart.note == "two seeds"
+    assert Measured.over([1.0], [2.0]).spread is None
+    assert Measured.over([1.0], theirs).spread == pytest.approx((0.0, 18**0.5))
+    with pytest.raises(ValueError, match="0 and 2 numbers; give one a seed at least"):
+        Measured.over([], theirs)
+
+
 def test_the_ledger_has_all_papers_and_both_tiers(results, tmp_path, monkeypatch):
     claim()
     published = tmp_path / "root"
