@@ -144,3 +144,20 @@ def approval(
     Source: noise-contrastive estimation, as CCA uses it (Chen et al. 2024, arXiv 2410.09347).
     """
     return torch.where(wanted, -logsigmoid(beta * gap), -weight * logsigmoid(-beta * gap))
+
+
+def unlearning(
+    gap: Float[Tensor, "*b"], wanted: Bool[Tensor, "*b"], *, weight: float = 1.0
+) -> Float[Tensor, "*b"]:
+    """-gap where wanted, +w gap where not: `approval` without the sigmoid, and without a floor.
+
+    `approval` has half β times this gradient where β gap is small; there nothing bounds it.
+
+    Args:
+        gap: log p(x) - log p_ref(x) of each answer.
+        weight: w, of those that are not wanted.
+
+    Source: gradient ascent on what is to be forgotten, as in Chen et al. 2024 (arXiv 2410.09347),
+    appendix C.
+    """
+    return torch.where(wanted, -gap, weight * gap)

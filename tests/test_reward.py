@@ -135,3 +135,13 @@ def test_the_best_gap_is_the_log_ratio_of_wanted_to_unwanted():
     yes, no = torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)
     total = p * reward.approval(gap, yes, beta=0.5) + q * reward.approval(gap, no, beta=0.5)
     assert gradient(total, gap).abs().max() < 1e-6
+
+
+def test_unlearning_is_the_line_that_approval_follows_at_first():
+    gap, wanted = rand(6).requires_grad_(), torch.arange(6) < 3
+    loss = reward.unlearning(gap, wanted, weight=2.0)
+    assert torch.allclose(loss, torch.where(wanted, -gap, 2 * gap))
+    line = gradient(loss, gap)
+    start = torch.zeros(6, requires_grad=True)
+    bent = gradient(reward.approval(start, wanted, beta=0.3, weight=2.0), start)
+    assert torch.allclose(bent, 0.15 * line)

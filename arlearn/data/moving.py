@@ -50,8 +50,12 @@ class Moving:
 
     def first(self, n: int) -> "Moving":
         """The first n films (all of them if there are fewer)."""
+        return self.only(torch.arange(min(n, len(self))))
+
+    def only(self, films: Int[Tensor, "m"]) -> "Moving":
+        """Films by their numbers."""
         tensors = (self.frames, self.actions, self.places, self.kinds, self.colours, self.labels)
-        return Moving(*(one[:n] for one in tensors), self.captions[:n])
+        return Moving(*(one[films] for one in tensors), tuple(self.captions[i] for i in films))
 
     def rgb(self) -> Float[Tensor, "n f 3 h w"]:
         """The films in red, green and blue, 0..1."""

@@ -91,7 +91,7 @@ def passes_until(trace: Trace, n: int) -> int:
 def tally(trace: Trace) -> Tally:
     """Count the drafts of a speculation; they are the entries that cost the target nothing."""
     drafts = [step for step in trace.steps if step.evaluations == 0]
-    drafted = sum(step.units.numel() for step in drafts)
+    drafted = sum(step.units.shape[:2].numel() for step in drafts)
     accepted = sum(int(step.kept.sum()) for step in drafts)
-    added = sum(step.units.numel() for step in trace.steps if step.evaluations)
+    added = sum(step.units.shape[:2].numel() for step in trace.steps if step.evaluations)
     return Tally(drafted, accepted, trace.evaluations, accepted + added)

@@ -5,7 +5,9 @@ its law can be written down.
 """
 
 from arlearn.heads.categorical import Categorical
+from arlearn.heads.deep import Deep, LevelHead, Trunk
 from arlearn.heads.diffusion import DiffusionHead
+from arlearn.heads.directed import DirectedFlow
 from arlearn.heads.factored import Factored
 from arlearn.heads.flow import FlowHead
 from arlearn.heads.gaussian import GaussianHead
@@ -14,10 +16,14 @@ from arlearn.heads.mlp import ModulatedMLP
 
 __all__ = [
     "Categorical",
+    "Deep",
     "DiffusionHead",
+    "DirectedFlow",
     "Factored",
     "FlowHead",
     "GaussianHead",
     "Law",
+    "LevelHead",
     "ModulatedMLP",
+    "Trunk",
 ]

@@ -1,5 +1,6 @@
 """The law of a continuous unit as a short diffusion chain, whose every step is a known Gaussian."""
 
+import itertools
 from typing import Literal
 
 import torch
@@ -60,6 +61,7 @@ class DiffusionHead(nn.Module):
         self.process = Diffusion(train_steps)
         self.times = self.process.grid(steps)
         self.deviations = [*self._deviations(variance), last]
+        self.weights = [self._weights(*pair) for pair in itertools.pairwise(self.times)]
         self.net = ModulatedMLP(width, channels, hidden, depth)
 
     def _deviations(self, variance: str) -> list[float]:
@@ -68,6 +70,15 @@ class DiffusionHead(nn.Module):
         lost = 1 - late / early
         small = lost * (1 - early) / (1 - late)
         return (small if variance == "posterior" else lost).sqrt().tolist()
+
+    def _weights(self, t: int, s: int) -> tuple[float, float]:
+        """Of x_t and of r in the mean of a step: looked up, as a chain asks for them T times."""
+        zero, one = torch.zeros(1).double(), torch.ones(1).double()
+        to_x, to_x_t = (
+            self.process.posterior(*pair, t, s)[0] for pair in ((zero, one), (one, zero))
+        )
+        signal = float(self.process.alpha_bar(t))
+        return float(to_x) * signal**0.5 + float(to_x_t), -float(to_x) * (1 - signal) ** 0.5
 
     def _answer(self, x_t: Tensor, t: Tensor, h: Tensor) -> Tensor:
         return self.net(x_t, (t / self.process.steps).to(x_t.dtype), h)
@@ -115,15 +126,11 @@ class DiffusionHead(nn.Module):
         Its deviation is `deviations[step]`. Guidance acts on the predicted noise.
         """
         guidable(null, guidance)
-        t, s = self.times[step], self.times[step + 1]
-        time = torch.full(x_t.shape[:-1], t, device=x_t.device)
+        time = torch.full(x_t.shape[:-1], self.times[step], device=x_t.device)
         away = self._answer(x_t, time, null) if guidance else None
         r = guided(self._answer(x_t, time, h), away, guidance)
-        signal = float(self.process.alpha_bar(t))
-        clean = signal**0.5 * x_t - (1 - signal) ** 0.5 * r
-        return self.process.posterior(x_t.flatten(0, -2), clean.flatten(0, -2), t, s)[0].view_as(
-            x_t
-        )
+        to_x_t, to_r = self.weights[step]
+        return to_x_t * x_t + to_r * r
 
     def noise(
         self,

@@ -9,6 +9,7 @@ from arlearn.show.films import video
 from arlearn.show.frontier import frontier, spread
 from arlearn.show.masks import mask, order, pyramid
 from arlearn.show.panels import Panel, tracks
+from arlearn.show.patch_drafts import patch_drafts
 from arlearn.show.periodic import Periodic, periodic
 from arlearn.show.picture import Picture
 from arlearn.show.pictures import compare, filmstrip, grid
@@ -48,6 +49,7 @@ __all__ = [
     "mask",
     "order",
     "passages",
+    "patch_drafts",
     "periodic",
     "play",
     "pyramid",
