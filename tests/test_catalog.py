@@ -52,7 +52,7 @@ def test_entry(paper):
     assert paper.dataset and set(paper.dataset) <= DATA
     assert paper.tokens and paper.venue
     names = [part.name for part in paper.parts]
-    assert 2 <= len(names) <= 8 and len(set(names)) == len(names)
+    assert 2 <= len(names) <= 10 and len(set(names)) == len(names)
     for part in paper.parts:
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part.name)
         assert part.what and part.paper and part.unit

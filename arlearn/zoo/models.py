@@ -1,13 +1,12 @@
 """The models of the zoo."""
 
-from dataclasses import replace
-
 from torch import nn
 
 from arlearn.data import digits
 from arlearn.metrics.accuracy import accuracy
 from arlearn.nets.conv import Classifier
 from arlearn.training import Batches, History, Recipe, fit
+from arlearn.zoo.cspd_models import CSPD_MODELS
 from arlearn.zoo.elm_models import ELM_MODELS
 from arlearn.zoo.entry import Entry
 from arlearn.zoo.gigatok_models import GIGATOK_MODELS
@@ -41,7 +40,7 @@ def measure_digits_classifier(model: nn.Module) -> float:
     return accuracy(model(test.images).argmax(-1), test.labels)
 
 
-MODELS = (
+ENTRIES = (
     Entry(
         name="digits-classifier",
         what="Reads 8-pixel handwritten digits; its features give the Fréchet distance.",
@@ -63,8 +62,5 @@ MODELS = (
     *XAR_MODELS,
     *TIDAR_MODELS,
     *SPEECH_MODELS,
+    *CSPD_MODELS,
 )
-
-# too large to ship, or trained too long for two cores: made where the gpu tier first runs
-GPU = ("scenes32-", "glyphs16-xar-")
-ENTRIES = tuple(replace(x, tier="gpu") if x.name.startswith(GPU) else x for x in MODELS)
