@@ -6,6 +6,7 @@ from arlearn.data import digits
 from arlearn.metrics.accuracy import accuracy
 from arlearn.nets.conv import Classifier
 from arlearn.training import Batches, History, Recipe, fit
+from arlearn.zoo.clear_models import CLEAR_MODELS
 from arlearn.zoo.cspd_models import CSPD_MODELS
 from arlearn.zoo.elm_models import ELM_MODELS
 from arlearn.zoo.entry import Entry
@@ -63,4 +64,5 @@ ENTRIES = (
     *TIDAR_MODELS,
     *SPEECH_MODELS,
     *CSPD_MODELS,
+    *CLEAR_MODELS,
 )
