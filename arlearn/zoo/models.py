@@ -13,6 +13,7 @@ from arlearn.zoo.entry import Entry
 from arlearn.zoo.gigatok_models import GIGATOK_MODELS
 from arlearn.zoo.mdpo_models import MDPO_MODELS
 from arlearn.zoo.nbdiff_models import NBDIFF_MODELS
+from arlearn.zoo.nbp_models import NBP_MODELS
 from arlearn.zoo.shelf import PICTURES
 from arlearn.zoo.speech_models import SPEECH_MODELS
 from arlearn.zoo.task_models import TASK_MODELS
@@ -63,6 +64,7 @@ ENTRIES = (
     *XAR_MODELS,
     *TIDAR_MODELS,
     *SPEECH_MODELS,
+    *NBP_MODELS,
     *CSPD_MODELS,
     *CLEAR_MODELS,
 )
