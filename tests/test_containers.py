@@ -55,7 +55,7 @@ def test_the_container_runs_lab_as_a_plain_user_on_the_port_it_names():
 
 def test_the_container_installs_the_pinned_versions():
     install = told("RUN").split()
-    assert install[0] == "make" and "-c constraints.txt -e ." in made(install)
+    assert install[0] == "make" and "-c constraints.txt -e '.[speech]'" in made(install)
 
 
 def test_what_the_commands_make_stays_out_of_the_container():
@@ -76,7 +76,7 @@ def test_the_dev_container_installs_and_starts_lab():
     container = json.loads(text(".devcontainer/devcontainer.json"))
     assert container["remoteUser"] != "root" and container["forwardPorts"] == [8888]
     assert container["containerEnv"] == {"PIP_EXTRA_INDEX_URL": CPU_WHEELS}
-    assert "-c constraints.txt -e ." in made(container["postCreateCommand"].split())
+    assert "-c constraints.txt -e '.[speech]'" in made(container["postCreateCommand"].split())
     started = made(container["postAttachCommand"].split())
     assert started == ".venv/bin/arlearn lab --no-browser"
 

@@ -43,7 +43,7 @@ n, steps, batch, seeds = {
     "cpu": (468, 32, 32, [0, 1, 2]),
     "gpu": (3600, 96, 64, [0, 1, 2, 3, 4]),
 }[tier]
-scales = (0.0, 0.5) if tier == "smoke" else (0.0, 0.25, 0.5, 1.0, 1.5)
+scales = (0.0, 0.5) if tier == "smoke" else (0.0, 0.25, 0.5, 1.0)
 mild = (0.5,) if tier == "smoke" else (0.1, 0.25, 0.5)
 walk = 10 if tier == "smoke" else 600  # steps on a table
 device = arlearn.device()
